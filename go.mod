@@ -1,0 +1,3 @@
+module deepprune
+
+go 1.26

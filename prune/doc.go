@@ -1,0 +1,15 @@
+// Package prune decides which traces of a question to stop.
+//
+// Everything here is pure: a [Policy] sees an [Event] and a [Snapshot] of its
+// group and returns [Action]s. No device, no goroutine, no clock. The engine
+// carries the actions out; replay and tests call the same code on stored traces.
+//
+// # Determinism
+//
+// Events may reach a policy in any order, since traces reach their checkpoints
+// at different times for different numbers of slots. What a policy decides must
+// not depend on that order: traces are clustered in the order of their index,
+// and random draws are keyed by (seed, trace, cluster, draw). So the pruned set,
+// the votes and the answer are the same for any number of slots, any batch and
+// any preemption.
+package prune
