@@ -1,0 +1,249 @@
+// Package weights reads model checkpoints in the Hugging Face layout: a folder
+// with config.json and one model.safetensors, or several shards listed by
+// model.safetensors.index.json.
+//
+// A [Checkpoint] is opened once; its [Tensor]s are views of the files, which are
+// memory-mapped where the system can, so that opening costs the headers alone
+// and a tensor is read from disk when its rows are.
+//
+// # Invariants
+//
+// Everything a file claims is checked by Open, before any tensor can be used:
+// the tensors of a file lie in it one after the other, without overlap or hole
+// and to its last byte, each as long as its type and shape say, and the index
+// and its shards name the same tensors. A damaged or hostile file gives an error
+// that names the file and the tensor; it never causes a panic, and the memory
+// spent on it is a small multiple of its header. The one thing that cannot be
+// checked is that nobody cuts a mapped file short later.
+package weights
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path"
+	"slices"
+)
+
+const (
+	singleFile = "model.safetensors"
+	indexFile  = "model.safetensors.index.json"
+
+	// maxFile bounds what File and the index may take: the largest tokenizer.json
+	// in use are about 30 MB.
+	maxFile = 128 << 20
+	// maxShards bounds the files that an index may open.
+	maxShards = 4096
+)
+
+// ErrTensor is returned for a tensor that the checkpoint does not have.
+var ErrTensor = errors.New("no such tensor")
+
+// Checkpoint is an open checkpoint. Its methods may be called concurrently,
+// Close excepted.
+type Checkpoint struct {
+	name    string
+	fsys    fs.FS
+	tensors map[string]*Tensor
+	release []func() error
+}
+
+// Open opens the checkpoint in folder dir. The files must not change until Close.
+func Open(dir string) (*Checkpoint, error) {
+	return OpenFS(os.DirFS(dir), dir)
+}
+
+// OpenFS opens the checkpoint at the root of fsys. Files of the operating system
+// are memory-mapped, others are read whole. name says in errors where the files
+// come from.
+func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
+	c := &Checkpoint{name: name, fsys: fsys, tensors: make(map[string]*Tensor)}
+	_, err := fs.Stat(fsys, singleFile)
+	switch {
+	case err == nil:
+		err = c.openFile(singleFile)
+	case errors.Is(err, fs.ErrNotExist):
+		err = c.openShards()
+	}
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	return c, nil
+}
+
+// Name is the name that the checkpoint was opened with.
+func (c *Checkpoint) Name() string { return c.name }
+
+// Names lists the tensors in order of name, those of unreadable types included.
+func (c *Checkpoint) Names() []string { return slices.Sorted(maps.Keys(c.tensors)) }
+
+// Tensor finds a tensor by name. The error wraps [ErrTensor] if there is none,
+// and [ErrDType] if its numbers are of a type that Row cannot read.
+func (c *Checkpoint) Tensor(name string) (*Tensor, error) {
+	t, ok := c.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("weights: %s: tensor %q: %w", c.name, name, ErrTensor)
+	}
+	if !t.DType.readable() {
+		return nil, fmt.Errorf("weights: %s: tensor %q: %w %q", c.path(t.file), name, ErrDType, t.DType)
+	}
+	return t, nil
+}
+
+// File reads another file of the checkpoint's folder, config.json say. The error
+// wraps fs.ErrNotExist if there is none.
+func (c *Checkpoint) File(name string) ([]byte, error) {
+	data, err := c.readFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	return data, nil
+}
+
+// Close unmaps the files. No tensor may be used afterwards.
+func (c *Checkpoint) Close() error {
+	var errs []error
+	for _, release := range c.release {
+		errs = append(errs, release())
+	}
+	c.release, c.tensors = nil, nil
+	return errors.Join(errs...)
+}
+
+// path is how messages name a file of the checkpoint.
+func (c *Checkpoint) path(file string) string { return path.Join(c.name, file) }
+
+// openShards opens the files that the index names and compares what it promises
+// with what they hold.
+func (c *Checkpoint) openShards() error {
+	data, err := c.readFile(indexFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: neither %s nor %s: %w", c.name, singleFile, indexFile, fs.ErrNotExist)
+	}
+	if err != nil {
+		return err
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(data, &index); err != nil {
+		return fmt.Errorf("%s: %w", c.path(indexFile), err)
+	}
+	if len(index.WeightMap) == 0 {
+		return fmt.Errorf("%s: weight_map: names no tensor", c.path(indexFile))
+	}
+	shards := slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
+	if len(shards) > maxShards {
+		return fmt.Errorf("%s: weight_map: %d shards, at most %d are allowed", c.path(indexFile), len(shards), maxShards)
+	}
+	for _, shard := range shards {
+		// A shard lies beside its index; a name that leads elsewhere is an attack.
+		if !fs.ValidPath(shard) || path.Base(shard) != shard || shard == "." {
+			return fmt.Errorf("%s: weight_map: %q is not the name of a file beside it", c.path(indexFile), shard)
+		}
+		if err := c.openFile(shard); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(index.WeightMap)) {
+		shard := index.WeightMap[name]
+		if t, ok := c.tensors[name]; !ok || t.file != shard {
+			return fmt.Errorf("%s: tensor %q: listed in %s, but not in the file", c.path(shard), name, indexFile)
+		}
+	}
+	for _, name := range c.Names() {
+		if _, ok := index.WeightMap[name]; !ok {
+			return fmt.Errorf("%s: tensor %q: not listed in %s", c.path(c.tensors[name].file), name, indexFile)
+		}
+	}
+	return nil
+}
+
+// openFile maps a safetensors file and adds its tensors.
+func (c *Checkpoint) openFile(name string) error {
+	f, size, err := c.openRegular(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if size > math.MaxInt {
+		return fmt.Errorf("%s: %d bytes do not fit the address space", c.path(name), size)
+	}
+	if size < headerAt {
+		return fmt.Errorf("%s: %d bytes, too short for a safetensors file", c.path(name), size)
+	}
+	data, release, err := mapFile(f, int(size))
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.path(name), err)
+	}
+	c.release = append(c.release, release)
+	tensors, err := parseSafetensors(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.path(name), err)
+	}
+	for _, t := range tensors {
+		if other, ok := c.tensors[t.Name]; ok {
+			return fmt.Errorf("%s: tensor %q: also in %s", c.path(name), t.Name, other.file)
+		}
+		t.file = name
+		c.tensors[t.Name] = t
+	}
+	return nil
+}
+
+func (c *Checkpoint) readFile(name string) ([]byte, error) {
+	f, size, err := c.openRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > maxFile {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d are allowed", c.path(name), size, maxFile)
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.path(name), err)
+	}
+	return data, nil
+}
+
+// openRegular opens a file that is neither a folder nor a device or pipe, which
+// could block or never end.
+func (c *Checkpoint) openRegular(name string) (fs.File, int64, error) {
+	info, err := fs.Stat(c.fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	var f fs.File
+	if err == nil {
+		f, err = c.fsys.Open(name)
+	}
+	if err == nil {
+		if info, err = f.Stat(); err != nil {
+			f.Close()
+		}
+	}
+	if err != nil {
+		// Messages name the file in full already.
+		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return nil, 0, fmt.Errorf("%s: %w", c.path(name), err)
+	}
+	return f, info.Size(), nil
+}
+
+// readAll is mapFile for files that cannot be mapped.
+func readAll(r io.Reader, size int) ([]byte, func() error, error) {
+	data := make([]byte, size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, nil, err
+	}
+	return data, func() error { return nil }, nil
+}

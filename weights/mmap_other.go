@@ -1,0 +1,10 @@
+//go:build !unix
+
+package weights
+
+import "io/fs"
+
+// mapFile reads the first size bytes of f.
+func mapFile(f fs.File, size int) ([]byte, func() error, error) {
+	return readAll(f, size)
+}
