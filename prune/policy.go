@@ -53,7 +53,8 @@ const (
 	// Reached: Trace is at its checkpoint number Checkpoint (from 0). It has been
 	// held; the policy resumes or prunes it when it knows.
 	Reached
-	// Judged: the judge's Score of the pair (Keeper, Trace).
+	// Judged: the judge's Score of the pair (Keeper, Trace). Every Judge action is
+	// answered, in any order, unless Trace was cancelled or failed meanwhile.
 	Judged
 	// Ended: Trace is finished, at its limit, cancelled or failed.
 	Ended
@@ -77,13 +78,15 @@ type ActionKind uint8
 const (
 	// Start allows traces with an index below Trace to start.
 	Start ActionKind = iota
-	// Judge asks for the score of (Keeper, Trace), both cut at Checkpoint.
+	// Judge asks for the score of (Keeper, Trace), both cut at Checkpoint. Of a
+	// trace that ended before it, the judge sees all there is.
 	Judge
 	// Resume lets the held Trace go on.
 	Resume
 	// Hold stops Trace where it is, without giving its blocks back.
 	Hold
-	// Stop prunes Trace. Keeper (-1 for none), Score and Reason are kept with it.
+	// Stop prunes Trace, or keeps it from ever starting. Keeper (-1 for none),
+	// Score and Reason are kept with it.
 	Stop
 	// StopRest prunes every trace that has not ended and finishes the group.
 	StopRest
@@ -96,8 +99,17 @@ type Action struct {
 	Keeper     int
 	Checkpoint int
 	Score      float64
-	Reason     string // of Stop and StopRest, for the audit: "same answer", "vote decided", …
+	Reason     string // of Stop and StopRest, for the audit: a Reason constant
 }
+
+// Why a trace was stopped.
+const (
+	ReasonSame    = "same answer"   // as its keeper's, says the judge
+	ReasonDecided = "vote decided"  // whatever it would have said
+	ReasonMinor   = "cannot matter" // its cluster is too small to change the vote
+	ReasonNoRoom  = "no cluster"    // it fits none, and no more may be opened
+	ReasonControl = "not chosen"    // by a schedule or a random draw that asks no judge
+)
 
 // Checkpoint is a point in a trace. The first of its conditions to hold counts;
 // a zero field is no condition. A trace that ends before it never reaches it.
