@@ -1,0 +1,127 @@
+package cpu
+
+import (
+	"math"
+	"slices"
+
+	"deepprune/kernels"
+)
+
+// Sample draws each row on its own worker. All filters keep a prefix of the
+// vocabulary in order of probability, so what has to be found is where the
+// shortest of the prefixes ends. Sorting the vocabulary for that would cost more
+// than the model's last layer; instead tokens fall into bins by probability, and
+// only the bin in which a prefix ends is sorted:
+//
+//	bins:    most likely | … | … | the prefix ends here | … | least likely
+//	kept:    all           all all  the first few         none
+//
+// The draw then walks the bins, and within its bin the tokens. Probabilities are
+// added in one fixed order, so a row draws the same token in any batch.
+//
+// A NaN logit counts as -Inf and is never drawn. If the largest logit is not
+// finite the token is the first that has it, with log-probability 0 for +Inf and
+// -MaxFloat32 if every logit is NaN or -Inf.
+func (d *device) Sample(logits kernels.Tensor, params []kernels.SampleParams, out []kernels.Sampled) {
+	t := logits.(*tensor)
+	t.must("sample", len(params))
+	check(len(out) >= len(params), "sample: %d results for %d rows", len(out), len(params))
+	d.sample = sampleJob{d.set, t, params, out}
+	d.pool.run(&d.sample, len(params))
+}
+
+type sampleJob struct {
+	set    *set
+	logits *tensor
+	params []kernels.SampleParams
+	out    []kernels.Sampled
+}
+
+func (j *sampleJob) chunk(w *worker, i int) {
+	j.out[i] = w.sampler.draw(j.set, j.logits.row(i), &j.params[i])
+}
+
+// expPiece bounds a float32 sum; pieces are added in float64.
+const expPiece = 1024
+
+// sampler is the memory that drawing a token needs.
+type sampler struct {
+	weights []float32 // exp((logit-max)/temperature)
+	bins    bins
+}
+
+func (s *sampler) draw(set *set, logits []float32, p *kernels.SampleParams) kernels.Sampled {
+	m := set.maximum(logits)
+	best := int32(max(0, slices.Index(logits, m)))
+	switch {
+	case math.IsInf(float64(m), 1):
+		return kernels.Sampled{Token: best}
+	case math.IsInf(float64(m), -1):
+		return kernels.Sampled{Token: best, LogProb: -math.MaxFloat32}
+	}
+	s.weights = grow(s.weights, len(logits))
+	logZ := math.Log(s.expSum(set, logits, m, 1))
+	token := best
+	if p.Temperature > 0 {
+		token = s.pick(set, logits, m, best, p)
+	}
+	return kernels.Sampled{Token: token, LogProb: float32(float64(logits[token]-m) - logZ)}
+}
+
+// expSum fills weights with exp((logits-m)*scale) and returns their sum.
+func (s *sampler) expSum(set *set, logits []float32, m, scale float32) float64 {
+	sum := 0.0
+	for lo := 0; lo < len(logits); lo += expPiece {
+		hi := min(lo+expPiece, len(logits))
+		sum += float64(set.expSum(s.weights[lo:hi], logits[lo:hi], m, scale))
+	}
+	return sum
+}
+
+// pick draws a token at a temperature above 0. m is the largest logit, best the
+// first token that has it.
+func (s *sampler) pick(set *set, logits []float32, m float32, best int32, p *kernels.SampleParams) int32 {
+	scale := 1 / p.Temperature
+	if math.IsInf(float64(scale), 0) {
+		return best
+	}
+	if scale != 1 {
+		s.expSum(set, logits, m, scale)
+	}
+	u := kernels.Uniform(p.Seed, p.Trace, p.Position)
+	byCount := p.TopK > 0 && int(p.TopK) < len(logits)
+	byMass := p.TopP > 0 && p.TopP < 1
+	if !byCount && !byMass && p.MinP <= 0 {
+		return walk(s.weights, u)
+	}
+	b := &s.bins
+	b.fill(logits, s.weights, m, scale)
+	end := b.all()
+	if byCount {
+		end = b.firstTokens(int(p.TopK))
+	}
+	if byMass {
+		end = end.shorter(b.firstMass(float64(p.TopP) * end.mass))
+	}
+	if p.MinP > 0 {
+		floor := float64(m) + float64(p.Temperature)*math.Log(float64(min(p.MinP, 1)))
+		end = end.shorter(b.firstLogits(float32(floor)))
+	}
+	return b.walk(u, end)
+}
+
+// walk returns the first token at which the sum of weights exceeds the share u
+// of the whole.
+func walk(weights []float32, u float64) int32 {
+	total := 0.0
+	for _, w := range weights {
+		total += float64(w)
+	}
+	target, sum := below(u*total, total), 0.0
+	for i, w := range weights {
+		if sum += float64(w); sum > target {
+			return int32(i)
+		}
+	}
+	panic("cpu: sample: no token at the target")
+}

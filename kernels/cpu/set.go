@@ -1,0 +1,67 @@
+package cpu
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	lanes      = 16        // outputs of a panel: one AVX-512 register
+	panelWidth = 2 * lanes // outputs of a pair of panels, what matmul computes at once
+	maxTile    = 8         // the most rows that a matmul takes
+)
+
+// set is a kernel set. Slices that a kernel reads or writes together have the
+// same length unless said otherwise.
+type set struct {
+	name string
+	// tile is the number of rows that matmul takes at most, up to maxTile.
+	tile int
+	// matmul computes c[r][0:32] = x[r]·{b0|b1} for r < rows, or adds to c if load
+	// is set. Rows of c and x lie cStride and xStride apart, rows of b0 and b1
+	// bStride. Each element accumulates over k in order.
+	matmul func(rows int, c []float32, cStride int, x []float32, xStride int, b0, b1 []float32, bStride, k int, load bool)
+
+	// sumSquares returns Σx².
+	sumSquares func(x []float32) float32
+	// addSumSquares adds x to acc and returns Σacc².
+	addSumSquares func(acc, x []float32) float32
+	// scaleMul computes dst = x*s*w.
+	scaleMul func(dst, x, w []float32, s float32)
+	// axpy adds a*x to dst.
+	axpy func(dst, x []float32, a float32)
+	// swiglu computes dst = g/(1+exp(-g)) * u.
+	swiglu func(dst, g, u []float32)
+	// maximum returns the largest element; NaNs count as -Inf.
+	maximum func(x []float32) float32
+	// expSum computes dst = exp((x-shift)*scale) and returns its sum. Elements
+	// below exp(-87.3) and NaNs become 0.
+	expSum func(dst, x []float32, shift, scale float32) float32
+}
+
+var plain = &set{
+	name:          "go",
+	tile:          4,
+	matmul:        matmulGo,
+	sumSquares:    sumSquaresGo,
+	addSumSquares: addSumSquaresGo,
+	scaleMul:      scaleMulGo,
+	axpy:          axpyGo,
+	swiglu:        swigluGo,
+	maximum:       maximumGo,
+	expSum:        expSumGo,
+}
+
+// setNamed returns the set of a name, the best one for "".
+func setNamed(name string) (*set, error) {
+	all := sets()
+	if name == "" {
+		return all[0], nil
+	}
+	for _, s := range all {
+		if s.name == name {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("cpu: no kernel set %q; this machine runs %s", name, strings.Join(KernelSets(), ", "))
+}
