@@ -1,0 +1,149 @@
+package model
+
+import (
+	"strings"
+	"sync/atomic"
+)
+
+// BPE is a byte-level byte-pair encoder: text is normalised, cut into words by a
+// pattern, and the bytes of every word are merged pair by pair, the pair of the
+// lowest rank first (Sennrich et al. 2016; over bytes, Radford et al. 2019). It
+// implements [Tokenizer] with the vocabulary of a tokenizer.json; see
+// [ParseTokenizer].
+type BPE struct {
+	added      addedTokens // matched in the text as it is
+	addedAfter addedTokens // matched in the normalised text
+	nfc        bool
+	// addSpace puts a space before text that begins with none.
+	addSpace bool
+	// next is the length of the first word of a text that is not empty.
+	next func(text string) int
+
+	bytes        [256]int32       // the token of each byte, or -1
+	words        map[string]int32 // tokens by their bytes, without the added ones
+	merges       map[pair]merge
+	ignoreMerges bool // a word in the vocabulary is one token, whatever the merges
+
+	tokens []string // bytes of every token
+	ids    map[string]int32
+	// whole remembers which tokens their own bytes are merged into: most words of
+	// a text are one token, found by one look-up. Written by whoever knows first.
+	whole []atomic.Uint32
+}
+
+// What BPE.whole knows of a token.
+const (
+	wholeUnknown = iota
+	wholeYes
+	wholeNo
+)
+
+type pair struct{ left, right int32 }
+
+// merge is what a pair becomes. Lower ranks go first.
+type merge struct{ rank, id int32 }
+
+// Encode implements [Tokenizer].
+func (t *BPE) Encode(dst []int32, text string) []int32 {
+	text = validText(text)
+	done := 0
+	for at := 0; ; {
+		m, ok := t.added.find(text, done, at)
+		if !ok {
+			return t.encodeRest(dst, text[done:])
+		}
+		if m.begin > done {
+			dst = t.encodeRest(dst, text[done:m.begin])
+		}
+		dst = append(dst, m.id)
+		done, at = m.end, m.next
+	}
+}
+
+// encodeRest encodes text between the added tokens that are matched as they are.
+func (t *BPE) encodeRest(dst []int32, text string) []int32 {
+	text = t.normalize(text)
+	done := 0
+	for at := 0; ; {
+		m, ok := t.addedAfter.find(text, done, at)
+		if !ok {
+			return t.encodeWords(dst, text[done:])
+		}
+		if m.begin > done {
+			dst = t.encodeWords(dst, text[done:m.begin])
+		}
+		dst = append(dst, m.id)
+		done, at = m.end, m.next
+	}
+}
+
+// EncodeText implements [Tokenizer].
+func (t *BPE) EncodeText(dst []int32, text string) []int32 {
+	return t.encodeWords(dst, t.normalize(validText(text)))
+}
+
+func (t *BPE) encodeWords(dst []int32, text string) []int32 {
+	if t.addSpace && text != "" && text[0] != ' ' {
+		text = " " + text
+	}
+	for text != "" {
+		n := t.next(text)
+		dst = t.encodeWord(dst, text[:n])
+		text = text[n:]
+	}
+	return dst
+}
+
+func (t *BPE) encodeWord(dst []int32, word string) []int32 {
+	id, ok := t.words[word]
+	if !ok {
+		return t.mergeWord(dst, word)
+	}
+	if t.ignoreMerges {
+		return append(dst, id)
+	}
+	switch t.whole[id].Load() {
+	case wholeYes:
+		return append(dst, id)
+	case wholeNo:
+		return t.mergeWord(dst, word)
+	}
+	n := len(dst)
+	dst = t.mergeWord(dst, word)
+	if len(dst) == n+1 {
+		t.whole[id].Store(wholeYes)
+	} else {
+		t.whole[id].Store(wholeNo)
+	}
+	return dst
+}
+
+// AppendToken implements [Tokenizer].
+func (t *BPE) AppendToken(dst []byte, id int32) []byte {
+	if id < 0 || int(id) >= len(t.tokens) {
+		return dst
+	}
+	return append(dst, t.tokens[id]...)
+}
+
+// Decode implements [Tokenizer].
+func (t *BPE) Decode(ids []int32) string {
+	var raw []byte
+	for _, id := range ids {
+		raw = t.AppendToken(raw, id)
+	}
+	text, _ := appendValid(make([]byte, 0, len(raw)), raw, true)
+	return string(text)
+}
+
+// Size implements [Tokenizer].
+func (t *BPE) Size() int { return len(t.tokens) }
+
+// ID implements [Tokenizer].
+func (t *BPE) ID(token string) (int32, bool) {
+	id, ok := t.ids[token]
+	return id, ok
+}
+
+// validText replaces bytes that are no UTF-8 by U+FFFD.
+func validText(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }

@@ -1,0 +1,18 @@
+// Package model makes a decoder of a checkpoint.
+//
+// [Load] reads a checkpoint folder of the Qwen3, Qwen2 or Llama family into a
+// [Model]: its [Config], its [Tokenizer], its [Chat] template, the [Generation]
+// defaults, and its weights in the memory of a device. A [Decoder] runs forward
+// passes over batches. It is written once against kernels.Device and does not
+// know which device it runs on.
+//
+// # Invariants
+//
+// A checkpoint is checked as a whole when it is loaded: every tensor that the
+// config calls for is there in the shape that the config gives it, none is left
+// over, and every token id has an embedding. What would change the result and is
+// not implemented is refused by name, never ignored.
+//
+// A Model is immutable and may be used by several goroutines, except that its
+// decoders use the device, which one goroutine may do at a time.
+package model

@@ -1,0 +1,345 @@
+package model
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+)
+
+var tokenizerNames = []string{"gpt2", "gpt2-space", "qwen2", "llama3"}
+
+func readTokenizer(t testing.TB, name string) *BPE {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := ParseTokenizer(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokenizer
+}
+
+// golden is a text and what the reference encodes it as.
+type golden struct {
+	text string
+	ids  []int32
+}
+
+func readCases(t testing.TB, name string) []golden {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name+".cases.json.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []golden
+	lines := bufio.NewScanner(zipped)
+	for lines.Scan() {
+		var g golden
+		if err := json.Unmarshal(lines.Bytes(), &[]any{&g.text, &g.ids}); err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, g)
+	}
+	if err := lines.Err(); err != nil || len(cases) < 2000 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	return cases
+}
+
+func TestEncodeEqualsReference(t *testing.T) {
+	for _, name := range tokenizerNames {
+		t.Run(name, func(t *testing.T) {
+			tokenizer := readTokenizer(t, name)
+			failed := 0
+			for range 2 { // the second time with words that are known to be whole
+				for _, g := range readCases(t, name) {
+					if got := tokenizer.Encode(nil, g.text); !slices.Equal(got, g.ids) {
+						t.Errorf("Encode(%+q) = %v; want %v", g.text, got, g.ids)
+						if failed++; failed == 10 {
+							t.Fatal("and more")
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestDecodeGivesTheTextBack(t *testing.T) {
+	for _, name := range []string{"gpt2", "llama3"} { // those that do not normalise
+		tokenizer := readTokenizer(t, name)
+		for _, g := range readCases(t, name) {
+			if got := tokenizer.Decode(tokenizer.EncodeText(nil, g.text)); got != g.text {
+				t.Errorf("%s: Decode(EncodeText(%+q)) = %+q", name, g.text, got)
+			}
+		}
+	}
+}
+
+func TestEncodeTextSpellsAddedTokensOut(t *testing.T) {
+	for _, name := range tokenizerNames {
+		tokenizer := readTokenizer(t, name)
+		for _, added := range []string{"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"} {
+			id, ok := tokenizer.ID(added)
+			if !ok {
+				t.Fatalf("%s: no token %s", name, added)
+			}
+			if got := tokenizer.Encode(nil, "a "+added+"b"); !slices.Contains(got, id) {
+				t.Errorf("%s: Encode does not find %s: %v", name, added, got)
+			}
+			got := tokenizer.EncodeText(nil, "a "+added+"b")
+			if slices.Contains(got, id) {
+				t.Errorf("%s: EncodeText gives %s away: %v", name, added, got)
+			}
+			if text := strings.TrimPrefix(tokenizer.Decode(got), " "); text != "a "+added+"b" {
+				t.Errorf("%s: EncodeText of %s decodes to %q", name, added, text)
+			}
+		}
+	}
+}
+
+func TestInvalidTextIsEncodedAsReplacement(t *testing.T) {
+	tokenizer := readTokenizer(t, "qwen2")
+	for _, text := range []string{"a\xffb", "\xc3", "\xf0\x9f\x98", "\xed\xa0\x80"} {
+		want := tokenizer.Encode(nil, strings.ToValidUTF8(text, "\uFFFD"))
+		if got := tokenizer.Encode(nil, text); !slices.Equal(got, want) {
+			t.Errorf("Encode(%q) = %v; want %v", text, got, want)
+		}
+	}
+}
+
+// TestMergeOrder compares both ways of merging with the definition: the pair of
+// the lowest rank first, the leftmost of equals.
+func TestMergeOrder(t *testing.T) {
+	tokenizer := readTokenizer(t, "llama3")
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		word := make([]byte, 1+random.IntN(2*shortWord))
+		for i := range word {
+			word[i] = "aaaathe n\xcc\x81"[random.IntN(11)]
+		}
+		var want []int32
+		for _, c := range word {
+			want = append(want, tokenizer.bytes[c])
+		}
+		for {
+			best, at := merge{rank: noMerge}, 0
+			for i := range len(want) - 1 {
+				if m := tokenizer.merge(want[i], want[i+1]); m.rank < best.rank {
+					best, at = m, i
+				}
+			}
+			if best.rank == noMerge {
+				break
+			}
+			want = slices.Replace(want, at, at+2, best.id)
+		}
+		if got := tokenizer.mergeWord(nil, string(word)); !slices.Equal(got, want) {
+			t.Errorf("mergeWord(%q) = %v; want %v", word, got, want)
+		}
+		if got := tokenizer.mergeLong(nil, string(word)); !slices.Equal(got, want) {
+			t.Errorf("mergeLong(%q) = %v; want %v", word, got, want)
+		}
+	}
+}
+
+func TestStreamDecoder(t *testing.T) {
+	tokenizer := readTokenizer(t, "gpt2")
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		ids := make([]int32, random.IntN(12))
+		for i := range ids {
+			// Mostly the 256 bytes, so that most sequences are no UTF-8, and ids
+			// that are no tokens.
+			ids[i] = random.Int32N(270) - 2
+			if random.IntN(8) == 0 {
+				ids[i] = random.Int32N(int32(tokenizer.Size()) + 2)
+			}
+		}
+		decoder := NewStreamDecoder(tokenizer)
+		var got, raw []byte
+		for _, id := range ids {
+			raw = tokenizer.AppendToken(raw, id)
+			before := len(got)
+			got = decoder.Append(got, id)
+			if !utf8.Valid(got[before:]) {
+				t.Fatalf("%v: Append returned %q", ids, got[before:])
+			}
+			// No more than one incomplete character is held back.
+			if held := decoder.pending; len(held) > utf8.UTFMax-1 || utf8.FullRune(held) && len(held) > 0 {
+				t.Fatalf("%v: holds back %q", ids, held)
+			}
+		}
+		got = decoder.Flush(got)
+		if want := tokenizer.Decode(ids); string(got) != want {
+			t.Errorf("%v: in a stream %q; want %q", ids, got, want)
+		}
+		if want := strings.ToValidUTF8(string(raw), "\uFFFD"); strings.ReplaceAll(string(got), "\uFFFD\uFFFD", "\uFFFD") != want &&
+			strings.Count(string(got), "\uFFFD") == 1 {
+			t.Errorf("%v: got %q; want %q", ids, got, want)
+		}
+	}
+}
+
+// TestReplacement has the example of the Unicode standard, section 3.9, and
+// others of the same rule.
+func TestReplacement(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"a\xf1\x80\x80\xe1\x80\xc2b\x80c\x80\xbfd", "a\ufffd\ufffd\ufffdb\ufffdc\ufffd\ufffdd"},
+		{"\xe2\x82", "\ufffd"},
+		{"\xc0\xaf\xe0\x80\xbf", "\ufffd\ufffd\ufffd\ufffd\ufffd"},
+		{"\xed\xa0\x80\xff", "\ufffd\ufffd\ufffd\ufffd"},
+		{"\xf0\x9f\x98", "\ufffd"},
+		{"\xf4\x91\x92\x93", "\ufffd\ufffd\ufffd\ufffd"},
+		{"\ufffdx", "\ufffdx"},
+	} {
+		if got, n := appendValid(nil, []byte(test.in), true); string(got) != test.want || n != len(test.in) {
+			t.Errorf("appendValid(%q) = %q, %d; want %q, %d", test.in, got, n, test.want, len(test.in))
+		}
+	}
+}
+
+func TestTokenizerIsConcurrent(t *testing.T) {
+	tokenizer := readTokenizer(t, "qwen2")
+	cases := readCases(t, "qwen2")
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for _, g := range cases[len(cases)-500:] {
+				if got := tokenizer.Encode(nil, g.text); !slices.Equal(got, g.ids) {
+					t.Errorf("Encode(%+q) = %v; want %v", g.text, got, g.ids)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestParseTokenizerRefuses(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "qwen2.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ old, new, want string }{
+		{`{`, ``, "tokenizer.json: invalid character"},
+		{`"type":"BPE"`, `"type":"Unigram"`, `model.type: "Unigram"`},
+		{`"byte_fallback":false`, `"byte_fallback":true`, "model.byte_fallback"},
+		{`"dropout":null`, `"dropout":0.1`, "model.dropout"},
+		{`"continuing_subword_prefix":null`, `"continuing_subword_prefix":"##"`, "model.continuing_subword_prefix"},
+		{`{"type":"NFC"}`, `{"type":"NFKC"}`, `normalizer: "NFKC"`},
+		{`{"type":"NFC"}`, `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}`, `normalizer: "Lowercase"`},
+		{`\\p{N}|`, `\\p{N}+|`, "pre_tokenizer: Split: unknown pattern"},
+		{`"Regex":`, `"String":`, "pre_tokenizer: Split: pattern is not a Regex"},
+		{`"behavior":"Isolated"`, `"behavior":"Removed"`, `behavior "Removed"`},
+		{`"type":"Split"`, `"type":"Digits"`, "pre_tokenizer: not supported"},
+		{`"use_regex":false`, `"use_regex":true`, "pre_tokenizer: ByteLevel: use_regex"},
+		{`"decoder":{"type":"ByteLevel"`, `"decoder":{"type":"WordPiece"`, "decoder"},
+		{`"vocab":{`, `"vocab":[],"other":{`, "model.vocab: not an object"},
+		{`"!":`, `"!":-1,"!!!!":`, `model.vocab: "!": not an id`},
+		{`"!":`, `"!":0.`, `model.vocab: "!": not an id`},
+		{`"!":`, `"!":2000000000,"?":`, "model.vocab"},
+		{`"!":`, `"!!!!!!!!":2000000000,"!":`, "model.vocab: id 2000000000 is out of proportion"},
+		{`"!":`, `"!!!!!!!!":1,"!":`, "model.vocab: id 1: two tokens"},
+		{`"!":`, `"#":1,"!":`, `model.vocab: "#": listed twice`},
+		{`"!":`, `"!!!!!!!!":`, "model.vocab: no token for byte 0x21"},
+		{`"merges":[`, `"merges":{},"other":[`, "model.merges: not a list"},
+		{`"merges":[`, `"merges":[["!"],`, "model.merges[0]: not a pair"},
+		{`"merges":[`, `"merges":[["!","!","!"],`, "model.merges[0]: not a pair"},
+		{`"merges":[`, `"merges":[7,`, "model.merges[0]: not a pair"},
+		{`"merges":[`, `"merges":["! ! !",`, "model.merges[0]: not a pair"},
+		{`"merges":[`, `"merges":[["!","~"],`, `model.merges[0]: "!" and "~"`},
+		{`"content":"<|endoftext|>"`, `"content":""`, "added_tokens: id "},
+		{`"content":"<|endoftext|>"`, `"content":"!"`, `added_tokens: "!": id `},
+		{`"added_tokens":[{"id":`, `"added_tokens":[{"id":-`, "is negative"},
+		{`"added_tokens":[{"id":`, `"added_tokens":[{"id":1000000`, "out of proportion"},
+		{`"added_tokens":[`, `"added_tokens":[{"id":5,"content":"five"},`, `added_tokens: "five": id 5 is that of`},
+	} {
+		bad := bytes.Replace(data, []byte(test.old), []byte(test.new), 1)
+		if bytes.Equal(bad, data) {
+			t.Errorf("%s is not in the file", test.old)
+		}
+		if _, err := ParseTokenizer(bad); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("with %s: %v; want %s", test.new, err, test.want)
+		}
+	}
+}
+
+// FuzzParseTokenizer checks that what is accepted can encode.
+func FuzzParseTokenizer(f *testing.F) {
+	for _, name := range []string{"gpt2", "llama3"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":["a a"]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tokenizer, err := ParseTokenizer(data)
+		if err != nil {
+			return
+		}
+		for _, text := range []string{"hello <|im_end|> w\u00f6rld \u0301\n\n 42", strings.Repeat("ab", 50)} {
+			for _, id := range tokenizer.Encode(nil, text) {
+				if id < 0 || int(id) >= tokenizer.Size() {
+					t.Fatalf("Encode gives id %d of %d", id, tokenizer.Size())
+				}
+			}
+		}
+	})
+}
+
+func FuzzEncode(f *testing.F) {
+	plain, nfc := readTokenizer(f, "gpt2"), readTokenizer(f, "qwen2")
+	for _, g := range readCases(f, "gpt2")[1000:1100] {
+		f.Add(g.text)
+	}
+	f.Add("Z" + strings.Repeat("\u0301\u0323", 40))
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, want := plain.Decode(plain.EncodeText(nil, text)), strings.ToValidUTF8(text, "\uFFFD"); got != want {
+			t.Errorf("Decode(EncodeText(%q)) = %q", text, got)
+		}
+		// Normalising changes nothing the second time.
+		once := nfc.Decode(nfc.EncodeText(nil, text))
+		if twice := nfc.Decode(nfc.EncodeText(nil, once)); twice != once {
+			t.Errorf("%q: once %q, twice %q", text, once, twice)
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	var text strings.Builder
+	for _, g := range readCases(b, "qwen2")[1000:] {
+		text.WriteString(g.text)
+	}
+	for name, text := range map[string]string{
+		"hard":  text.String(),
+		"plain": strings.Repeat("the number of apples in the boxes is 42, so there must be more than one way.\n", 200),
+		"word":  strings.Repeat("ab", 50_000),
+	} {
+		b.Run(name, func(b *testing.B) {
+			tokenizer := readTokenizer(b, "qwen2")
+			var ids []int32
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				ids = tokenizer.Encode(ids[:0], text)
+			}
+		})
+	}
+}
