@@ -1,0 +1,109 @@
+package prune
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrOption is returned for an option that makes no sense.
+var ErrOption = errors.New("invalid option")
+
+// Options are the parameters of all policies; each reads those it names. The zero
+// value of a field means its default.
+type Options struct {
+	// Checkpoint is where traces are held and judged, drawn or cut. Default: the
+	// paper's, the 25th reasoning word or 500 tokens. All but none, early-vote
+	// and adaptive-consistency.
+	Checkpoint Checkpoint
+
+	// Threshold is the score above which two traces are predicted to share an
+	// answer; default 0.5. deepprune and deepprune-paper (tau).
+	Threshold float64
+
+	// Confidence is how sure it must be that the leading answer stays ahead for
+	// no more traces to be looked at; 1 stops only when the vote cannot change.
+	// Default 0.999 (deepprune, early-vote), 0.95 (adaptive-consistency).
+	Confidence float64
+	// FirstWave is how many traces may start at once, if that is more than will
+	// be needed in any case: it spends tokens to save time. deepprune, early-vote.
+	FirstWave int
+	// Finishers is how many members of the leading cluster finish, if they agree;
+	// while they do not, more do. Default 3. deepprune.
+	Finishers int
+	// Spares is how many members of each cluster, beside its keeper, are held for
+	// that; default 8, negative for none. deepprune.
+	Spares int
+	// MaxKeepers bounds the clusters that have a say; default 8. deepprune.
+	MaxKeepers int
+	// Eager lets the finishers of a cluster go on before all clusters are known,
+	// as soon as the cluster has that many traces; default 0, never. It saves
+	// time, and spends tokens where the cluster turns out not to matter.
+	// deepprune.
+	Eager int
+
+	// MaxClusters is K of deepprune-paper; default 32.
+	MaxClusters int
+	// Comparisons is K1, the members of a cluster that a trace is compared with;
+	// default 10. deepprune-paper.
+	Comparisons int
+	// Members is K2, the members of the largest cluster that finish; default 20.
+	// deepprune-paper.
+	Members int
+	// Singles is K3, the traces that finish when no two share a cluster. The
+	// paper does not give it; default Members. deepprune-paper.
+	Singles int
+
+	// Survivors is how many traces go on past the checkpoint: the lowest of
+	// scripted, drawn ones of random. Default: a quarter, at least 1.
+	Survivors int
+}
+
+// withDefaults checks o and fills it in.
+func (o Options) withDefaults() (Options, error) {
+	if o.Checkpoint == (Checkpoint{}) {
+		o.Checkpoint = Checkpoint{Tokens: 500, Words: 25}
+	}
+	if o.Threshold == 0 {
+		o.Threshold = 0.5
+	}
+	if o.Confidence == 0 {
+		o.Confidence = 0.999
+	}
+	switch {
+	case o.Spares == 0:
+		o.Spares = 8
+	case o.Spares < 0:
+		o.Spares = 0
+	}
+	for _, n := range []struct {
+		name     string
+		value    *int
+		standard int
+	}{
+		{"checkpoint tokens", &o.Checkpoint.Tokens, 0},
+		{"checkpoint words", &o.Checkpoint.Words, 0},
+		{"first wave", &o.FirstWave, 0},
+		{"finishers", &o.Finishers, 3},
+		{"max keepers", &o.MaxKeepers, 8},
+		{"eager", &o.Eager, 0},
+		{"max clusters", &o.MaxClusters, 32},
+		{"comparisons", &o.Comparisons, 10},
+		{"members", &o.Members, 20},
+		{"singles", &o.Singles, max(o.Members, 20)},
+		{"survivors", &o.Survivors, 0},
+	} {
+		if *n.value < 0 {
+			return o, fmt.Errorf("%w: %s: %d is negative", ErrOption, n.name, *n.value)
+		}
+		if *n.value == 0 {
+			*n.value = n.standard
+		}
+	}
+	if !(o.Threshold > 0 && o.Threshold < 1) {
+		return o, fmt.Errorf("%w: threshold: %v is not between 0 and 1", ErrOption, o.Threshold)
+	}
+	if !(o.Confidence > 0.5 && o.Confidence <= 1) {
+		return o, fmt.Errorf("%w: confidence: %v is not above 0.5 and at most 1", ErrOption, o.Confidence)
+	}
+	return o, nil
+}
