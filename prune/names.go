@@ -8,8 +8,13 @@ import (
 
 // makers make the policies from checked options, by name.
 var makers = map[string]func(Options) Policy{
-	"none":      func(Options) Policy { return none{} },
-	"deepprune": func(o Options) Policy { return &deepPrune{o} },
+	"adaptive-consistency": newAdaptiveConsistency,
+	"deepprune":            newDeepPrune,
+	"deepprune-paper":      newPaper,
+	"early-vote":           newEarlyVote,
+	"none":                 func(Options) Policy { return None() },
+	"random":               newRandom,
+	"scripted":             newScripted,
 }
 
 // Names are the names of all policies, sorted.

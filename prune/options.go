@@ -56,6 +56,8 @@ type Options struct {
 	// Survivors is how many traces go on past the checkpoint: the lowest of
 	// scripted, drawn ones of random. Default: a quarter, at least 1.
 	Survivors int
+	// Schedule, if not nil, is what scripted does instead.
+	Schedule Schedule
 }
 
 // withDefaults checks o and fills it in.
@@ -65,9 +67,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Threshold == 0 {
 		o.Threshold = 0.5
-	}
-	if o.Confidence == 0 {
-		o.Confidence = 0.999
 	}
 	switch {
 	case o.Spares == 0:
@@ -102,8 +101,16 @@ func (o Options) withDefaults() (Options, error) {
 	if !(o.Threshold > 0 && o.Threshold < 1) {
 		return o, fmt.Errorf("%w: threshold: %v is not between 0 and 1", ErrOption, o.Threshold)
 	}
-	if !(o.Confidence > 0.5 && o.Confidence <= 1) {
+	if o.Confidence != 0 && !(o.Confidence > 0.5 && o.Confidence <= 1) {
 		return o, fmt.Errorf("%w: confidence: %v is not above 0.5 and at most 1", ErrOption, o.Confidence)
 	}
 	return o, nil
+}
+
+// confidence is the option or, if it is not set, the policy's default.
+func (o *Options) confidence(standard float64) float64 {
+	if o.Confidence == 0 {
+		return standard
+	}
+	return o.Confidence
 }
