@@ -29,8 +29,11 @@
 // the free list; a page that nobody has had; a page of another pool with free
 // blocks only, the longest empty; the least recently used cached block of its own;
 // a page of another pool after evicting that pool's cached blocks, least recently
-// used first. An all-free page stays with its pool until another pool needs it, so that using
-// and freeing a block costs the same at the edge of a page as elsewhere.
+// used first.
+//
+// A page whose blocks are all free stays with its pool until another pool needs
+// it, so that using and freeing a block costs the same at the edge of a page as
+// elsewhere. [Pool.Reserve] keeps pages from the others.
 //
 // # Invariants
 //
