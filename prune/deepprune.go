@@ -21,10 +21,7 @@ import "slices"
 // of events.
 type deepPrune struct{ opt Options }
 
-func newDeepPrune(o Options) Policy {
-	o.Confidence = o.confidence(0.999)
-	return &deepPrune{o}
-}
+func newDeepPrune(o Options) Policy { return &deepPrune{o} }
 
 func (p *deepPrune) Name() string              { return "deepprune" }
 func (p *deepPrune) Checkpoints() []Checkpoint { return []Checkpoint{p.opt.Checkpoint} }

@@ -10,9 +10,10 @@ import (
 // ended; what it resumes depends on the weights of the clusters and the answers
 // so far alone.
 
-// closeClusters stops what was not looked at and ranks the clusters.
+// closeClusters stops what may have started and was not looked at, and ranks the
+// clusters.
 func (d *decider) closeClusters(s *Snapshot) {
-	for i := d.frontier; i < len(d.traces); i++ {
+	for i := d.frontier; i < d.limit; i++ {
 		if !s.Traces[i].State.Ended() {
 			d.stop(i, -1, 0, ReasonDecided)
 		}

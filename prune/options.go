@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -17,15 +18,18 @@ type Options struct {
 	Checkpoint Checkpoint
 
 	// Threshold is the score above which two traces are predicted to share an
-	// answer; default 0.5. deepprune and deepprune-paper (tau).
+	// answer; default 0.6 (deepprune), 0.5 (deepprune-paper, tau). Higher keeps
+	// clusters pure and makes more of them.
 	Threshold float64
 
 	// Confidence is how sure it must be that the leading answer stays ahead for
 	// no more traces to be looked at; 1 stops only when the vote cannot change.
-	// Default 0.999 (deepprune, early-vote), 0.95 (adaptive-consistency).
+	// Default 0.99 (deepprune, early-vote), 0.95 (adaptive-consistency).
 	Confidence float64
 	// FirstWave is how many traces may start at once, if that is more than will
-	// be needed in any case: it spends tokens to save time. deepprune, early-vote.
+	// be needed in any case; default 0. It spends tokens to save time, and which
+	// of those not needed had started, or even ended, depends on the slots.
+	// deepprune, early-vote.
 	FirstWave int
 	// Finishers is how many members of the leading cluster finish, if they agree;
 	// while they do not, more do. Default 3. deepprune.
@@ -33,7 +37,7 @@ type Options struct {
 	// Spares is how many members of each cluster, beside its keeper, are held for
 	// that; default 8, negative for none. deepprune.
 	Spares int
-	// MaxKeepers bounds the clusters that have a say; default 8. deepprune.
+	// MaxKeepers bounds the clusters that have a say; default 6. deepprune.
 	MaxKeepers int
 	// Eager lets the finishers of a cluster go on before all clusters are known,
 	// as soon as the cluster has that many traces; default 0, never. It saves
@@ -60,13 +64,16 @@ type Options struct {
 	Schedule Schedule
 }
 
-// withDefaults checks o and fills it in.
-func (o Options) withDefaults() (Options, error) {
+// complete checks o and fills it in.
+func (k kind) complete(o Options) (Options, error) {
 	if o.Checkpoint == (Checkpoint{}) {
 		o.Checkpoint = Checkpoint{Tokens: 500, Words: 25}
 	}
 	if o.Threshold == 0 {
-		o.Threshold = 0.5
+		o.Threshold = cmp.Or(k.threshold, 0.5)
+	}
+	if o.Confidence == 0 {
+		o.Confidence = cmp.Or(k.confidence, 0.99)
 	}
 	switch {
 	case o.Spares == 0:
@@ -83,7 +90,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"checkpoint words", &o.Checkpoint.Words, 0},
 		{"first wave", &o.FirstWave, 0},
 		{"finishers", &o.Finishers, 3},
-		{"max keepers", &o.MaxKeepers, 8},
+		{"max keepers", &o.MaxKeepers, 6},
 		{"eager", &o.Eager, 0},
 		{"max clusters", &o.MaxClusters, 32},
 		{"comparisons", &o.Comparisons, 10},
@@ -101,16 +108,8 @@ func (o Options) withDefaults() (Options, error) {
 	if !(o.Threshold > 0 && o.Threshold < 1) {
 		return o, fmt.Errorf("%w: threshold: %v is not between 0 and 1", ErrOption, o.Threshold)
 	}
-	if o.Confidence != 0 && !(o.Confidence > 0.5 && o.Confidence <= 1) {
+	if !(o.Confidence > 0.5 && o.Confidence <= 1) {
 		return o, fmt.Errorf("%w: confidence: %v is not above 0.5 and at most 1", ErrOption, o.Confidence)
 	}
 	return o, nil
-}
-
-// confidence is the option or, if it is not set, the policy's default.
-func (o *Options) confidence(standard float64) float64 {
-	if o.Confidence == 0 {
-		return standard
-	}
-	return o.Confidence
 }

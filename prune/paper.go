@@ -61,16 +61,15 @@ type verdict struct {
 
 func (d *paperDecider) Decide(ev Event, s *Snapshot) []Action {
 	d.actions = d.actions[:0]
-	t := &d.traces[ev.Trace]
 	switch ev.Kind {
 	case Reached:
+		t := &d.traces[ev.Trace]
 		t.here, t.held = true, true
 	case Ended:
+		t := &d.traces[ev.Trace]
 		state := s.Traces[ev.Trace].State
-		t.held = false
-		if t.gone = t.cluster < 0 && (state == Cancelled || state == Failed); !t.here {
-			t.here = true
-		}
+		t.here, t.held = true, false
+		t.gone = t.cluster < 0 && (state == Cancelled || state == Failed)
 	case Judged:
 		d.judged(ev)
 	}

@@ -106,13 +106,13 @@ func parseCut(line []byte) (Cut, error) {
 // scripted stops traces at given tokens, whatever they say. It is for memory and
 // speed, and works on weights that mean nothing.
 type scripted struct {
-	schedule  Schedule // nil: the lowest survivors go on past the checkpoint
-	token     int
-	survivors int
+	schedule   Schedule // nil: the lowest survivors go on past the checkpoint
+	checkpoint Checkpoint
+	survivors  int
 }
 
 func newScripted(o Options) Policy {
-	return &scripted{schedule: o.Schedule, token: o.Checkpoint.Tokens, survivors: o.Survivors}
+	return &scripted{schedule: o.Schedule, checkpoint: o.Checkpoint, survivors: o.Survivors}
 }
 
 func (p *scripted) Name() string     { return "scripted" }
@@ -124,7 +124,7 @@ func (p *scripted) IgnoresEOS() bool { return true }
 
 func (p *scripted) Checkpoints() []Checkpoint {
 	if p.schedule == nil {
-		return []Checkpoint{{Tokens: p.token}}
+		return []Checkpoint{p.checkpoint}
 	}
 	c := make([]Checkpoint, len(p.schedule))
 	for i := range p.schedule {
@@ -140,7 +140,7 @@ func (p *scripted) New(k int) Decider {
 		for i := range keep {
 			keep[i] = i
 		}
-		d.schedule = Schedule{{Token: p.token, Keep: keep}}
+		d.schedule = Schedule{{Keep: keep}}
 	}
 	return d
 }

@@ -13,11 +13,11 @@ type sequential struct {
 }
 
 func newEarlyVote(o Options) Policy {
-	return &sequential{name: "early-vote", confidence: o.confidence(0.999), wave: o.FirstWave}
+	return &sequential{name: "early-vote", confidence: o.Confidence, wave: o.FirstWave}
 }
 
 func newAdaptiveConsistency(o Options) Policy {
-	return &sequential{name: "adaptive-consistency", confidence: o.confidence(0.95), single: true}
+	return &sequential{name: "adaptive-consistency", confidence: o.Confidence, single: true}
 }
 
 func (p *sequential) Name() string              { return p.name }
