@@ -59,18 +59,18 @@ func (a *addedTokens) add(content string, token addedToken) {
 	}
 }
 
-// find returns the first match of text at or after at. Space before done was
-// taken by an earlier match.
-func (a *addedTokens) find(text string, done, at int) (added, bool) {
+// find returns the first match in trusted, a beginning of text, at or after at.
+// Space before done was taken by an earlier match.
+func (a *addedTokens) find(trusted, text string, done, at int) (added, bool) {
 	if a.next == nil {
 		return added{}, false
 	}
-	for at < len(text) {
-		if !a.begins[text[at]] {
+	for at < len(trusted) {
+		if !a.begins[trusted[at]] {
 			at++
 			continue
 		}
-		token, length := a.longest(text[at:])
+		token, length := a.longest(trusted[at:])
 		if length == 0 {
 			at++
 			continue

@@ -45,29 +45,53 @@ type merge struct{ rank, id int32 }
 
 // Encode implements [Tokenizer].
 func (t *BPE) Encode(dst []int32, text string) []int32 {
-	text = validText(text)
-	done := 0
-	for at := 0; ; {
-		m, ok := t.added.find(text, done, at)
-		if !ok {
-			return t.encodeRest(dst, text[done:])
+	return t.EncodeParts(dst, Part{Text: text})
+}
+
+// EncodeParts implements [Tokenizer]. Added tokens that are matched in normalised
+// text are not looked for in a stretch that holds a verbatim part.
+func (t *BPE) EncodeParts(dst []int32, parts ...Part) []int32 {
+	text := ""
+	if len(parts) == 1 {
+		text = validText(parts[0].Text)
+	} else {
+		for _, p := range parts {
+			text += validText(p.Text)
 		}
-		if m.begin > done {
-			dst = t.encodeRest(dst, text[done:m.begin])
-		}
-		dst = append(dst, m.id)
-		done, at = m.end, m.next
 	}
+	done := 0         // text[:done] is encoded
+	end := 0          // of the parts seen
+	verbatim := false // whether text[done:end] holds a verbatim part
+	for _, p := range parts {
+		at := end
+		end += len(validText(p.Text))
+		if p.Verbatim {
+			verbatim = true
+			continue
+		}
+		for {
+			m, ok := t.added.find(text[:end], text, done, at)
+			if !ok {
+				break
+			}
+			if m.begin > done {
+				dst = t.encodeRest(dst, text[done:m.begin], verbatim)
+			}
+			dst = append(dst, m.id)
+			done, at, verbatim = m.end, m.next, false
+		}
+	}
+	return t.encodeRest(dst, text[done:], verbatim)
 }
 
 // encodeRest encodes text between the added tokens that are matched as they are.
-func (t *BPE) encodeRest(dst []int32, text string) []int32 {
+func (t *BPE) encodeRest(dst []int32, text string, verbatim bool) []int32 {
 	text = t.normalize(text)
 	done := 0
-	for at := 0; ; {
-		m, ok := t.addedAfter.find(text, done, at)
+	for at := 0; !verbatim; {
+		m, ok := t.addedAfter.find(text, text, done, at)
 		if !ok {
-			return t.encodeWords(dst, text[done:])
+			break
 		}
 		if m.begin > done {
 			dst = t.encodeWords(dst, text[done:m.begin])
@@ -75,11 +99,7 @@ func (t *BPE) encodeRest(dst []int32, text string) []int32 {
 		dst = append(dst, m.id)
 		done, at = m.end, m.next
 	}
-}
-
-// EncodeText implements [Tokenizer].
-func (t *BPE) EncodeText(dst []int32, text string) []int32 {
-	return t.encodeWords(dst, t.normalize(validText(text)))
+	return t.encodeWords(dst, text[done:])
 }
 
 func (t *BPE) encodeWords(dst []int32, text string) []int32 {

@@ -7,12 +7,12 @@ import "unicode/utf8"
 type Tokenizer interface {
 	// Encode appends the tokens of text to dst. Added tokens written in the text,
 	// "<|im_end|>" say, become those tokens: for text of the program's own.
-	// Nothing is put before or after it, the post-processor of a tokenizer.json
+	// Nothing is put before or after it: the post-processor of a tokenizer.json
 	// is not applied.
 	Encode(dst []int32, text string) []int32
-	// EncodeText appends the tokens of text to dst, with added tokens spelled out
-	// like any other text: for text that users wrote.
-	EncodeText(dst []int32, text string) []int32
+	// EncodeParts appends the tokens of the parts as one text, in which added
+	// tokens are found in the trusted parts alone.
+	EncodeParts(dst []int32, parts ...Part) []int32
 	// AppendToken appends the bytes of a token to dst. They may be a part of a
 	// character. An id without a token has none.
 	AppendToken(dst []byte, id int32) []byte
@@ -22,6 +22,14 @@ type Tokenizer interface {
 	Size() int
 	// ID finds the token whose bytes are token.
 	ID(token string) (int32, bool)
+}
+
+// Part is a piece of a text to encode.
+type Part struct {
+	Text string
+	// Verbatim text is of a user's making: added tokens written in it are spelled
+	// out like any other text, so that nobody can speak for the assistant.
+	Verbatim bool
 }
 
 // StreamDecoder turns tokens into text as they come. It holds back the beginning

@@ -81,18 +81,68 @@ func TestEncodeEqualsReference(t *testing.T) {
 	}
 }
 
-func TestDecodeGivesTheTextBack(t *testing.T) {
-	for _, name := range []string{"gpt2", "llama3"} { // those that do not normalise
+func encodeVerbatim(t Tokenizer, text string) []int32 {
+	return t.EncodeParts(nil, Part{Text: text, Verbatim: true})
+}
+
+// TestPartsAreOneText cuts texts of the reference anywhere. Those that may hold
+// added tokens, which a cut can destroy, are cut into verbatim parts.
+func TestPartsAreOneText(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, name := range tokenizerNames {
 		tokenizer := readTokenizer(t, name)
 		for _, g := range readCases(t, name) {
-			if got := tokenizer.Decode(tokenizer.EncodeText(nil, g.text)); got != g.text {
-				t.Errorf("%s: Decode(EncodeText(%+q)) = %+q", name, g.text, got)
+			if g.text == "" {
+				continue
+			}
+			cut := random.IntN(len(g.text))
+			for !utf8.RuneStart(g.text[cut]) {
+				cut--
+			}
+			parts := []Part{{Text: g.text[:cut]}, {Text: g.text[cut:]}}
+			if strings.Contains(g.text, "<") || strings.Contains(g.text, "WORD") {
+				parts[0].Verbatim, parts[1].Verbatim = true, true
+				g.ids = encodeVerbatim(tokenizer, g.text)
+			}
+			if got := tokenizer.EncodeParts(nil, parts...); !slices.Equal(got, g.ids) {
+				t.Errorf("%s: EncodeParts(%+q, %+q) = %v; want %v", name, parts[0].Text, parts[1].Text, got, g.ids)
 			}
 		}
 	}
 }
 
-func TestEncodeTextSpellsAddedTokensOut(t *testing.T) {
+func TestPartsCannotFormAddedTokens(t *testing.T) {
+	tokenizer := readTokenizer(t, "qwen2")
+	end, _ := tokenizer.ID("<|im_end|>")
+	for _, parts := range [][]Part{
+		{{"x", false}, {"<|im_end|>", true}, {"y", false}},
+		{{"<|im_", false}, {"end|>", true}},
+		{{"<|im_", true}, {"end|>", false}},
+		{{"<", false}, {"|im_end|", true}, {">", false}},
+	} {
+		if got := tokenizer.EncodeParts(nil, parts...); slices.Contains(got, end) {
+			t.Errorf("EncodeParts(%v) = %v, with %d", parts, got, end)
+		}
+	}
+	got := tokenizer.EncodeParts(nil, Part{"<|im_end|>", true}, Part{"<|im_end|>", false}, Part{"z", true})
+	want := append(append(encodeVerbatim(tokenizer, "<|im_end|>"), end), encodeVerbatim(tokenizer, "z")...)
+	if !slices.Equal(got, want) {
+		t.Errorf("EncodeParts = %v; want %v", got, want)
+	}
+}
+
+func TestDecodeGivesTheTextBack(t *testing.T) {
+	for _, name := range []string{"gpt2", "llama3"} { // those that do not normalise
+		tokenizer := readTokenizer(t, name)
+		for _, g := range readCases(t, name) {
+			if got := tokenizer.Decode(encodeVerbatim(tokenizer, g.text)); got != g.text {
+				t.Errorf("%s: Decode(encodeVerbatim(%+q)) = %+q", name, g.text, got)
+			}
+		}
+	}
+}
+
+func TestVerbatimTextSpellsAddedTokensOut(t *testing.T) {
 	for _, name := range tokenizerNames {
 		tokenizer := readTokenizer(t, name)
 		for _, added := range []string{"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"} {
@@ -103,12 +153,12 @@ func TestEncodeTextSpellsAddedTokensOut(t *testing.T) {
 			if got := tokenizer.Encode(nil, "a "+added+"b"); !slices.Contains(got, id) {
 				t.Errorf("%s: Encode does not find %s: %v", name, added, got)
 			}
-			got := tokenizer.EncodeText(nil, "a "+added+"b")
+			got := encodeVerbatim(tokenizer, "a "+added+"b")
 			if slices.Contains(got, id) {
-				t.Errorf("%s: EncodeText gives %s away: %v", name, added, got)
+				t.Errorf("%s: verbatim encoding gives %s away: %v", name, added, got)
 			}
 			if text := strings.TrimPrefix(tokenizer.Decode(got), " "); text != "a "+added+"b" {
-				t.Errorf("%s: EncodeText of %s decodes to %q", name, added, text)
+				t.Errorf("%s: verbatim encoding of %s decodes to %q", name, added, text)
 			}
 		}
 	}
@@ -312,12 +362,12 @@ func FuzzEncode(f *testing.F) {
 	}
 	f.Add("Z" + strings.Repeat("\u0301\u0323", 40))
 	f.Fuzz(func(t *testing.T, text string) {
-		if got, want := plain.Decode(plain.EncodeText(nil, text)), strings.ToValidUTF8(text, "\uFFFD"); got != want {
-			t.Errorf("Decode(EncodeText(%q)) = %q", text, got)
+		if got, want := plain.Decode(encodeVerbatim(plain, text)), strings.ToValidUTF8(text, "\uFFFD"); got != want {
+			t.Errorf("Decode(encodeVerbatim(%q)) = %q", text, got)
 		}
 		// Normalising changes nothing the second time.
-		once := nfc.Decode(nfc.EncodeText(nil, text))
-		if twice := nfc.Decode(nfc.EncodeText(nil, once)); twice != once {
+		once := nfc.Decode(encodeVerbatim(nfc, text))
+		if twice := nfc.Decode(encodeVerbatim(nfc, once)); twice != once {
 			t.Errorf("%q: once %q, twice %q", text, once, twice)
 		}
 	})

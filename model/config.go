@@ -1,0 +1,308 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"deepprune/kernels"
+)
+
+// Config is the shape of a decoder, read from config.json.
+type Config struct {
+	Architecture string // as config.json names it, "Qwen3ForCausalLM"
+
+	HiddenSize       int
+	IntermediateSize int // of the feed-forward layers
+	Layers           int
+	Heads, KVHeads   int // query head h reads key and value head h/(Heads/KVHeads)
+	HeadDim          int // a multiple of 16
+	VocabSize        int // rows of the embedding
+	MaxPositions     int // the longest sequence the model was made for
+
+	RMSNormEps float64
+	RopeTheta  float64
+
+	TiedHead   bool // the embedding is the head, too
+	QKNorm     bool // queries and keys are normalised head by head
+	QKVBias    bool
+	OutputBias bool // of the attention's output
+	MLPBias    bool
+
+	// EOS are the tokens that end a text, so far as config.json says.
+	EOS []int32
+}
+
+// What a config may ask for. The limits are far above any model in use, and so
+// low that no product of two of them overflows.
+const (
+	maxWidth     = 1 << 20
+	maxLayers    = 1 << 12
+	maxHeadDim   = 1 << 12
+	maxVocab     = 1 << 24
+	maxPositions = 1 << 30
+
+	// headDimStep divides the width of a head, so that devices read it in whole vectors.
+	headDimStep = 16
+)
+
+// configJSON is config.json, so far as it is understood.
+type configJSON struct {
+	Architectures []string `json:"architectures"`
+
+	HiddenSize       *int  `json:"hidden_size"`
+	IntermediateSize *int  `json:"intermediate_size"`
+	Layers           *int  `json:"num_hidden_layers"`
+	Heads            *int  `json:"num_attention_heads"`
+	KVHeads          *int  `json:"num_key_value_heads"`
+	HeadDim          *int  `json:"head_dim"`
+	VocabSize        *int  `json:"vocab_size"`
+	MaxPositions     *int  `json:"max_position_embeddings"`
+	TieWord          bool  `json:"tie_word_embeddings"`
+	AttentionBias    *bool `json:"attention_bias"`
+	MLPBias          bool  `json:"mlp_bias"`
+
+	RMSNormEps     *float64        `json:"rms_norm_eps"`
+	RopeTheta      *float64        `json:"rope_theta"`
+	RopeParameters *ropeJSON       `json:"rope_parameters"`
+	RopeScaling    *ropeJSON       `json:"rope_scaling"`
+	HiddenAct      string          `json:"hidden_act"`
+	EOS            tokenIDs        `json:"eos_token_id"`
+	Quantization   json.RawMessage `json:"quantization_config"`
+
+	UseSlidingWindow bool     `json:"use_sliding_window"`
+	MaxWindowLayers  *int     `json:"max_window_layers"`
+	LayerTypes       []string `json:"layer_types"`
+}
+
+type ropeJSON struct {
+	RopeType      string   `json:"rope_type"`
+	Type          string   `json:"type"` // of older files
+	Theta         *float64 `json:"rope_theta"`
+	PartialRotary *float64 `json:"partial_rotary_factor"`
+}
+
+// tokenIDs is a token id or a list of them.
+type tokenIDs []int32
+
+func (t *tokenIDs) UnmarshalJSON(data []byte) error {
+	*t = nil
+	if string(data) == "null" {
+		return nil
+	}
+	if len(data) > 0 && data[0] == '[' {
+		return json.Unmarshal(data, (*[]int32)(t))
+	}
+	*t = tokenIDs{0}
+	return json.Unmarshal(data, &(*t)[0])
+}
+
+// family is what the architectures of one name have in common that config.json
+// does not say.
+type family struct {
+	qkNorm bool
+	// headDim is used where the config gives none; 0 is hidden_size/heads.
+	headDim int
+	biases  func(c *Config, attentionBias bool)
+}
+
+var families = map[string]family{
+	"LlamaForCausalLM": {biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }},
+	"Qwen2ForCausalLM": {biases: func(c *Config, b bool) { c.QKVBias = true }},
+	"Qwen3ForCausalLM": {qkNorm: true, headDim: 128, biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }},
+}
+
+// ParseConfig reads a config.json of a supported architecture. Errors name the field.
+func ParseConfig(data []byte) (Config, error) {
+	var file configJSON
+	if err := decodeJSON(data, &file); err != nil {
+		return Config{}, fmt.Errorf("config.json: %w", err)
+	}
+	c, err := file.config()
+	if err != nil {
+		return Config{}, fmt.Errorf("config.json: %w", err)
+	}
+	return c, nil
+}
+
+// decodeJSON is json.Unmarshal with errors that name the field as the file does.
+func decodeJSON(data []byte, into any) error {
+	err := json.Unmarshal(data, into)
+	if typeErr := (*json.UnmarshalTypeError)(nil); errors.As(err, &typeErr) && typeErr.Field != "" {
+		return fmt.Errorf("%s: a %s is not what belongs here", typeErr.Field, typeErr.Value)
+	}
+	return err
+}
+
+func (f *configJSON) config() (Config, error) {
+	if len(f.Architectures) != 1 {
+		return Config{}, fmt.Errorf("architectures: %q; want one", f.Architectures)
+	}
+	fam, ok := families[f.Architectures[0]]
+	if !ok {
+		return Config{}, fmt.Errorf("architectures: %q is not supported; supported are %s", f.Architectures[0], strings.Join(slices.Sorted(maps.Keys(families)), ", "))
+	}
+	c := Config{
+		Architecture: f.Architectures[0], QKNorm: fam.qkNorm, TiedHead: f.TieWord, EOS: f.EOS,
+		MLPBias: f.MLPBias && f.Architectures[0] == "LlamaForCausalLM", RMSNormEps: 1e-6,
+	}
+	fam.biases(&c, f.AttentionBias != nil && *f.AttentionBias)
+
+	for _, field := range []struct {
+		name  string
+		value *int
+		limit int
+		into  *int
+	}{
+		{"hidden_size", f.HiddenSize, maxWidth, &c.HiddenSize},
+		{"intermediate_size", f.IntermediateSize, maxWidth, &c.IntermediateSize},
+		{"num_hidden_layers", f.Layers, maxLayers, &c.Layers},
+		{"num_attention_heads", f.Heads, maxWidth, &c.Heads},
+		{"num_key_value_heads", or(f.KVHeads, f.Heads), maxWidth, &c.KVHeads},
+		{"vocab_size", f.VocabSize, maxVocab, &c.VocabSize},
+		{"max_position_embeddings", f.MaxPositions, maxPositions, &c.MaxPositions},
+	} {
+		switch {
+		case field.value == nil:
+			return c, fmt.Errorf("%s: missing", field.name)
+		case *field.value < 1 || *field.value > field.limit:
+			return c, fmt.Errorf("%s: %d is not between 1 and %d", field.name, *field.value, field.limit)
+		}
+		*field.into = *field.value
+	}
+	if c.Heads%c.KVHeads != 0 {
+		return c, fmt.Errorf("num_key_value_heads: %d does not divide num_attention_heads %d", c.KVHeads, c.Heads)
+	}
+	switch {
+	case f.HeadDim != nil:
+		c.HeadDim = *f.HeadDim
+	case fam.headDim != 0:
+		c.HeadDim = fam.headDim
+	default:
+		c.HeadDim = c.HiddenSize / c.Heads
+	}
+	if c.HeadDim < 1 || c.HeadDim > maxHeadDim || c.HeadDim%headDimStep != 0 {
+		return c, fmt.Errorf("head_dim: %d is not a multiple of %d up to %d", c.HeadDim, headDimStep, maxHeadDim)
+	}
+	if c.Heads*c.HeadDim > maxWidth {
+		return c, fmt.Errorf("head_dim: %d heads of %d are wider than %d", c.Heads, c.HeadDim, maxWidth)
+	}
+	if f.RMSNormEps != nil {
+		c.RMSNormEps = *f.RMSNormEps
+	}
+	if !(c.RMSNormEps >= 0 && c.RMSNormEps < 1) {
+		return c, fmt.Errorf("rms_norm_eps: %v is not between 0 and 1", c.RMSNormEps)
+	}
+	for _, id := range c.EOS {
+		if id < 0 || int(id) >= c.VocabSize {
+			return c, fmt.Errorf("eos_token_id: %d is not below vocab_size %d", id, c.VocabSize)
+		}
+	}
+	if err := f.rope(&c); err != nil {
+		return c, err
+	}
+	return c, f.refuse(&c)
+}
+
+// rope reads the base of the rotary positions, which moved into rope_parameters.
+func (f *configJSON) rope(c *Config) error {
+	c.RopeTheta = 10000
+	if f.RopeTheta != nil {
+		c.RopeTheta = *f.RopeTheta
+	}
+	for _, field := range []struct {
+		name string
+		rope *ropeJSON
+	}{{"rope_scaling", f.RopeScaling}, {"rope_parameters", f.RopeParameters}} {
+		r := field.rope
+		if r == nil {
+			continue
+		}
+		for _, kind := range []string{r.RopeType, r.Type} {
+			if kind != "" && kind != "default" {
+				return fmt.Errorf("%s: rotary positions of type %q are not supported", field.name, kind)
+			}
+		}
+		if r.PartialRotary != nil && *r.PartialRotary != 1 {
+			return fmt.Errorf("%s.partial_rotary_factor: not supported", field.name)
+		}
+		if r.RopeType == "" && r.Type == "" && r.Theta == nil {
+			return fmt.Errorf("%s: neither a type nor rope_theta", field.name)
+		}
+		if r.Theta != nil {
+			c.RopeTheta = *r.Theta
+		}
+	}
+	if !(c.RopeTheta > 1 && c.RopeTheta <= math.MaxFloat32) {
+		return fmt.Errorf("rope_theta: %v is not above 1", c.RopeTheta)
+	}
+	return nil
+}
+
+// refuse names what the config asks for and the decoder does not do.
+func (f *configJSON) refuse(c *Config) error {
+	switch {
+	case f.HiddenAct != "" && f.HiddenAct != "silu":
+		return fmt.Errorf("hidden_act: %q is not supported, only silu is", f.HiddenAct)
+	case len(f.Quantization) != 0 && string(f.Quantization) != "null":
+		return errors.New("quantization_config: quantised checkpoints are not supported")
+	case f.UseSlidingWindow && (f.MaxWindowLayers == nil || *f.MaxWindowLayers < c.Layers):
+		return errors.New("use_sliding_window: sliding windows are not supported")
+	}
+	for _, kind := range f.LayerTypes {
+		if kind != "full_attention" {
+			return fmt.Errorf("layer_types: %q is not supported, only full_attention is", kind)
+		}
+	}
+	return nil
+}
+
+// or is a, or b where a is not given.
+func or(a, b *int) *int {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// KVLayout is the geometry of the model's KV blocks.
+func (c *Config) KVLayout() kernels.KVLayout {
+	return kernels.KVLayout{Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim}
+}
+
+func (c *Config) attention() kernels.AttentionSpec {
+	return kernels.AttentionSpec{
+		Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
+		Scale: float32(1 / math.Sqrt(float64(c.HeadDim))),
+	}
+}
+
+// FLOPs is the floating-point operations that the decoder spends on one token at
+// a position (the number of tokens before it), an addition and a multiplication
+// counted as two. With H hidden, I intermediate size, A = heads·head_dim, K =
+// kv_heads·head_dim, V vocabulary and n = position+1 keys:
+//
+//	a layer:   2·H·(A+2K)    queries, keys and values
+//	         + 4·A·n         scores and weighted values
+//	         + 2·A·H         output
+//	         + 6·H·I         gate, up and down
+//	the head:  2·H·V
+//
+// A token whose logits are not wanted (head false) leaves the last layer after
+// the attention, see Decoder. Norms, rotations and activations, linear in the
+// widths, are not counted, nor is the look-up of the embedding.
+func (c *Config) FLOPs(position int, head bool) float64 {
+	h, i, n := float64(c.HiddenSize), float64(c.IntermediateSize), float64(position+1)
+	a, k := float64(c.Heads*c.HeadDim), float64(c.KVHeads*c.HeadDim)
+	first := 2*h*(a+2*k) + 4*a*n
+	second := 2*a*h + 6*h*i
+	layers := float64(c.Layers)
+	if !head {
+		return layers*first + (layers-1)*second
+	}
+	return layers*(first+second) + 2*h*float64(c.VocabSize)
+}

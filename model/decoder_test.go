@@ -1,0 +1,256 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"deepprune/kernels"
+	"deepprune/kernels/cpu"
+	"deepprune/weights"
+)
+
+var checkpointNames = []string{"qwen3-bf16-tied", "qwen2-f16-sharded", "llama-f32-biases", "llama-bf16-plain"}
+
+func newDevice(t testing.TB) kernels.Device {
+	t.Helper()
+	dev, err := cpu.New(cpu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
+func openCheckpoint(t testing.TB, name string) *weights.Checkpoint {
+	t.Helper()
+	c, err := weights.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func loadModel(t testing.TB, dev kernels.Device, name string) *Model {
+	t.Helper()
+	m, err := Load(dev, openCheckpoint(t, name), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// reference is what the reference implementation makes of a checkpoint.
+type reference struct {
+	Prompt, Greedy []int32
+	Rows           []int // the positions of the rows of logits
+	logits         [][]float32
+}
+
+func readReference(t testing.TB, name string) reference {
+	t.Helper()
+	var r reference
+	data, err := openCheckpoint(t, name).File("golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	logits, err := openCheckpoint(t, name).File("golden.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := weights.OpenFS(fstest.MapFS{"model.safetensors": {Data: logits}}, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensor, err := c.Tensor("logits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range tensor.Rows() {
+		row := make([]float32, tensor.Cols())
+		tensor.Row(i, row)
+		r.logits = append(r.logits, row)
+	}
+	return r
+}
+
+// session runs one sequence whose blocks lie scattered in an arena.
+type session struct {
+	dev     kernels.Device
+	decoder *Decoder
+	kv      kernels.KV
+	batch   kernels.Batch
+	blocks  []int32
+	length  int
+}
+
+func newSession(t testing.TB, dev kernels.Device, m *Model, maxRows int) *session {
+	t.Helper()
+	layout := m.Config.KVLayout()
+	blocks := (m.MaxContext() + kernels.BlockSize - 1) / kernels.BlockSize
+	arena, err := dev.NewArena(layout.BlockBytes() * int64(blocks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{dev: dev, kv: kernels.KV{Arena: arena, KVLayout: layout, PageBytes: layout.BlockBytes()}}
+	if s.decoder, err = m.NewDecoder(maxRows, maxRows); err != nil {
+		t.Fatal(err)
+	}
+	for i := range blocks {
+		s.blocks = append(s.blocks, int32((i*7+3)%blocks))
+	}
+	return s
+}
+
+// run feeds tokens and returns the logits of those that want(i) says of, i
+// counting from the beginning of the sequence.
+func (s *session) run(tokens []int32, want func(i int) bool) [][]float32 {
+	s.batch.Reset()
+	s.batch.Add(tokens, s.length, s.blocks, false)
+	for i := range tokens {
+		if want(s.length + i) {
+			s.batch.Logits = append(s.batch.Logits, int32(i))
+		}
+	}
+	s.batch.Plan()
+	s.length += len(tokens)
+	logits := s.decoder.Forward(&s.batch, s.kv)
+	var rows [][]float32
+	for i := range s.batch.Logits {
+		row := make([]float32, logits.Cols())
+		s.dev.Read(logits, i, row)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func last(n int) func(int) bool { return func(i int) bool { return i == n-1 } }
+
+func argmax(row []float32) int32 {
+	best := 0
+	for i, v := range row {
+		if v > row[best] {
+			best = i
+		}
+	}
+	return int32(best)
+}
+
+// TestForwardEqualsReference feeds the prompt and its greedy continuation, checks
+// the logits and decodes the continuation anew.
+func TestForwardEqualsReference(t *testing.T) {
+	const tolerance = 1e-4
+	for _, name := range checkpointNames {
+		t.Run(name, func(t *testing.T) {
+			dev := newDevice(t)
+			m := loadModel(t, dev, name)
+			want := readReference(t, name)
+
+			s := newSession(t, dev, m, 256)
+			got := s.run(slices.Concat(want.Prompt, want.Greedy), func(i int) bool { return slices.Contains(want.Rows, i) })
+			worst := 0.0
+			for i, row := range got {
+				for j, v := range row {
+					worst = max(worst, math.Abs(float64(v-want.logits[i][j])))
+				}
+			}
+			if !(worst <= tolerance) {
+				t.Errorf("logits differ by %v; want at most %v", worst, tolerance)
+			}
+
+			s = newSession(t, dev, m, 256)
+			logits := s.run(want.Prompt, last(len(want.Prompt)))
+			var greedy []int32
+			for range want.Greedy {
+				greedy = append(greedy, argmax(logits[0]))
+				logits = s.run(greedy[len(greedy)-1:], last(s.length+1))
+			}
+			if !slices.Equal(greedy, want.Greedy) {
+				t.Errorf("greedy tokens %v; want %v", greedy, want.Greedy)
+			}
+		})
+	}
+}
+
+// TestForwardInPieces checks that a prompt has the same bits in one piece, in
+// chunks of any size, token by token, with all logits wanted or few, and beside
+// another sequence.
+func TestForwardInPieces(t *testing.T) {
+	for _, name := range checkpointNames {
+		t.Run(name, func(t *testing.T) {
+			dev := newDevice(t)
+			m := loadModel(t, dev, name)
+			prompt := readReference(t, name).Prompt
+			all := func(int) bool { return true }
+			want := newSession(t, dev, m, 256).run(prompt, all)
+
+			compare := func(how string, position int, got []float32) {
+				t.Helper()
+				for i, v := range got {
+					if math.Float32bits(v) != math.Float32bits(want[position][i]) {
+						t.Fatalf("%s: position %d, logit %d = %v; want %v, bit by bit", how, position, i, v, want[position][i])
+					}
+				}
+			}
+			for _, chunk := range []int{1, 7, 16, 64, 100} {
+				s := newSession(t, dev, m, 256)
+				for at := 0; at < len(prompt); {
+					piece := prompt[at:min(at+chunk, len(prompt))]
+					for i, row := range s.run(piece, all) {
+						compare(fmt.Sprintf("chunks of %d", chunk), at+i, row)
+					}
+					at += len(piece)
+				}
+			}
+			for _, every := range []int{2, 50, 1000} {
+				s := newSession(t, dev, m, 256)
+				s.run(prompt[:70], func(i int) bool { return false })
+				wanted := func(i int) bool { return i%every == 0 || i == len(prompt)-1 }
+				rows := s.run(prompt[70:], wanted)
+				for i := 70; i < len(prompt); i++ {
+					if wanted(i) {
+						compare(fmt.Sprintf("one row in %d", every), i, rows[0])
+						rows = rows[1:]
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestForwardAllocatesNothing(t *testing.T) {
+	dev := newDevice(t)
+	m := loadModel(t, dev, "qwen3-bf16-tied")
+	s := newSession(t, dev, m, 8)
+	s.run([]int32{1, 2, 3, 4, 5}, last(5))
+	tokens := []int32{6}
+	step := func() {
+		s.batch.Reset()
+		s.batch.Add(tokens, 5, s.blocks, true)
+		s.batch.Plan()
+		s.decoder.Forward(&s.batch, s.kv)
+	}
+	step()
+	if got := testing.AllocsPerRun(20, step); got != 0 {
+		t.Errorf("a step allocates %v times; want 0", got)
+	}
+}
+
+func TestForwardPanicsOnWideBatch(t *testing.T) {
+	dev := newDevice(t)
+	s := newSession(t, dev, loadModel(t, dev, "llama-bf16-plain"), 4)
+	defer func() {
+		if recover() == nil {
+			t.Error("a batch wider than the decoder did not panic")
+		}
+	}()
+	s.run([]int32{1, 2, 3, 4, 5}, last(5))
+}

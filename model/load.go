@@ -1,0 +1,318 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path"
+	"slices"
+
+	"deepprune/kernels"
+	"deepprune/weights"
+)
+
+// DefaultContext bounds the positions of a model whose options do not.
+const DefaultContext = 32768
+
+// Options says how to load a model.
+type Options struct {
+	// MaxContext is the longest sequence to prepare for, in tokens; 0 is what the
+	// checkpoint allows, up to DefaultContext.
+	MaxContext int
+}
+
+// Model is a loaded checkpoint.
+type Model struct {
+	Name       string // the last part of the name the checkpoint was opened with
+	Config     Config
+	Tokenizer  Tokenizer
+	Generation Generation
+	// Chat renders questions. It is nil if the checkpoint has no chat template or
+	// one that is not understood; Prompt then says which.
+	Chat *Chat
+
+	chatErr    error
+	device     kernels.Device
+	maxContext int
+	bytes      int64
+	embedding  kernels.Matrix
+	layers     []layer
+	finalNorm  kernels.Tensor
+	head       kernels.Matrix
+}
+
+// MaxContext is the longest sequence that a decoder takes, in tokens.
+func (m *Model) MaxContext() int { return m.maxContext }
+
+// Bytes is the device memory of the matrices.
+func (m *Model) Bytes() int64 { return m.bytes }
+
+// Load reads a model into the memory of a device. The checkpoint may be closed
+// afterwards. Errors name the file and the field or tensor.
+func Load(dev kernels.Device, c *weights.Checkpoint, opt Options) (*Model, error) {
+	m := &Model{Name: path.Base(c.Name()), device: dev}
+	err := m.readFiles(c)
+	if err == nil {
+		err = m.readContext(opt)
+	}
+	if err == nil {
+		err = m.readWeights(c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("model: %s: %w", c.Name(), err)
+	}
+	return m, nil
+}
+
+// readFiles reads everything but the weights.
+func (m *Model) readFiles(c *weights.Checkpoint) error {
+	data, err := c.File("config.json")
+	if err != nil {
+		return err
+	}
+	if m.Config, err = ParseConfig(data); err != nil {
+		return err
+	}
+	if data, err = c.File("tokenizer.json"); err != nil {
+		return err
+	}
+	tokenizer, err := ParseTokenizer(data)
+	if err != nil {
+		return err
+	}
+	if n := tokenizer.Size(); n > m.Config.VocabSize {
+		return fmt.Errorf("tokenizer.json: token id %d is not below vocab_size %d of config.json", n-1, m.Config.VocabSize)
+	}
+	m.Tokenizer = tokenizer
+
+	data, err = c.File("generation_config.json")
+	switch {
+	case err == nil:
+		if m.Generation, err = ParseGeneration(data); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	for _, id := range m.Generation.EOS {
+		if id < 0 || int(id) >= m.Config.VocabSize {
+			return fmt.Errorf("generation_config.json: eos_token_id: %d is not below vocab_size %d of config.json", id, m.Config.VocabSize)
+		}
+	}
+	for _, id := range m.Config.EOS {
+		if !slices.Contains(m.Generation.EOS, id) {
+			m.Generation.EOS = append(m.Generation.EOS, id)
+		}
+	}
+	m.Chat, m.chatErr = readChat(c)
+	return nil
+}
+
+func (m *Model) readContext(opt Options) error {
+	m.maxContext = min(m.Config.MaxPositions, DefaultContext)
+	switch {
+	case opt.MaxContext < 0 || opt.MaxContext > m.Config.MaxPositions:
+		return fmt.Errorf("a context of %d is not between 1 and max_position_embeddings %d of config.json", opt.MaxContext, m.Config.MaxPositions)
+	case opt.MaxContext > 0:
+		m.maxContext = opt.MaxContext
+	}
+	return nil
+}
+
+// layerTensors is the tensors of one layer; absent biases and norms are nil.
+type layerTensors struct {
+	inputNorm, mlpNorm, qNorm, kNorm *weights.Tensor
+	qkv, qkvBias                     []*weights.Tensor
+	output, outputBias               *weights.Tensor
+	gateUp, gateUpBias               []*weights.Tensor
+	down, downBias                   *weights.Tensor
+}
+
+// readWeights first finds and checks every tensor, then copies them to the device.
+func (m *Model) readWeights(c *weights.Checkpoint) error {
+	cfg := &m.Config
+	f := finder{checkpoint: c, used: make(map[string]bool)}
+	h, q, kv := cfg.HiddenSize, cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
+
+	embedding := f.find(true, "model.embed_tokens.weight", cfg.VocabSize, h)
+	finalNorm := f.find(true, "model.norm.weight", h)
+	head := f.find(!cfg.TiedHead, "lm_head.weight", cfg.VocabSize, h)
+	all := make([]layerTensors, cfg.Layers)
+	for i := range all {
+		if f.err != nil {
+			break // one message is enough, and layers may be many
+		}
+		at := func(name string) string { return fmt.Sprintf("model.layers.%d.%s", i, name) }
+		t := &all[i]
+		t.inputNorm = f.find(true, at("input_layernorm.weight"), h)
+		t.mlpNorm = f.find(true, at("post_attention_layernorm.weight"), h)
+		t.qNorm = f.find(cfg.QKNorm, at("self_attn.q_norm.weight"), cfg.HeadDim)
+		t.kNorm = f.find(cfg.QKNorm, at("self_attn.k_norm.weight"), cfg.HeadDim)
+		for _, p := range []struct {
+			name string
+			out  int
+		}{{"q", q}, {"k", kv}, {"v", kv}} {
+			t.qkv = append(t.qkv, f.find(true, at("self_attn."+p.name+"_proj.weight"), p.out, h))
+			t.qkvBias = append(t.qkvBias, f.find(cfg.QKVBias, at("self_attn."+p.name+"_proj.bias"), p.out))
+		}
+		t.output = f.find(true, at("self_attn.o_proj.weight"), h, q)
+		t.outputBias = f.find(cfg.OutputBias, at("self_attn.o_proj.bias"), h)
+		for _, p := range []string{"gate", "up"} {
+			t.gateUp = append(t.gateUp, f.find(true, at("mlp."+p+"_proj.weight"), cfg.IntermediateSize, h))
+			t.gateUpBias = append(t.gateUpBias, f.find(cfg.MLPBias, at("mlp."+p+"_proj.bias"), cfg.IntermediateSize))
+		}
+		t.down = f.find(true, at("mlp.down_proj.weight"), h, cfg.IntermediateSize)
+		t.downBias = f.find(cfg.MLPBias, at("mlp.down_proj.bias"), h)
+	}
+	if err := f.leftovers(cfg); err != nil {
+		return err
+	}
+
+	u := uploader{device: m.device}
+	m.embedding = u.matrix(embedding)
+	m.head = m.embedding
+	if head != nil {
+		m.head = u.matrix(head)
+	}
+	m.finalNorm = u.vector(finalNorm)
+	cos, sin := u.rotaryTables(cfg, m.maxContext)
+	m.layers = make([]layer, cfg.Layers)
+	for i := range m.layers {
+		t := &all[i]
+		m.layers[i] = layer{
+			inputNorm: u.vector(t.inputNorm),
+			qkv:       u.matrix(t.qkv...), qkvBias: u.vector(t.qkvBias...),
+			rotary: kernels.RotarySpec{
+				AttentionSpec: cfg.attention(), Cos: cos, Sin: sin,
+				QNorm: u.vector(t.qNorm), KNorm: u.vector(t.kNorm), Eps: float32(cfg.RMSNormEps),
+			},
+			output: u.matrix(t.output), outputBias: u.vector(t.outputBias),
+			mlpNorm: u.vector(t.mlpNorm),
+			gateUp:  u.matrix(t.gateUp...), gateUpBias: u.vector(t.gateUpBias...),
+			down: u.matrix(t.down), downBias: u.vector(t.downBias),
+		}
+		if u.err != nil {
+			return u.err
+		}
+	}
+	m.bytes = u.bytes
+	return u.err
+}
+
+// finder looks tensors up and keeps the first error.
+type finder struct {
+	checkpoint *weights.Checkpoint
+	used       map[string]bool
+	err        error
+}
+
+// find returns a tensor of the given shape, nil if it is not wanted.
+func (f *finder) find(wanted bool, name string, shape ...int) *weights.Tensor {
+	if !wanted || f.err != nil {
+		return nil
+	}
+	f.used[name] = true
+	t, err := f.checkpoint.Tensor(name)
+	if err == nil && !slices.Equal(t.Shape, shape) {
+		err = fmt.Errorf("tensor %q: shape %v; config.json makes it %v", name, t.Shape, shape)
+	}
+	if err != nil {
+		f.err = err
+		return nil
+	}
+	return t
+}
+
+// leftovers returns the first error, or names a tensor that was not called for:
+// a model that leaves out a bias runs, and is wrong.
+func (f *finder) leftovers(cfg *Config) error {
+	if f.err != nil {
+		return f.err
+	}
+	for _, name := range f.checkpoint.Names() {
+		// Old checkpoints keep the frequencies of the rotation, and some a copy of
+		// the embedding as the head.
+		ignored := path.Ext(name) == ".inv_freq" || name == "lm_head.weight" && cfg.TiedHead
+		if !f.used[name] && !ignored {
+			return fmt.Errorf("tensor %q: %s with this config.json has none of this name", name, cfg.Architecture)
+		}
+	}
+	return nil
+}
+
+// uploader copies tensors to a device and keeps the first error.
+type uploader struct {
+	device kernels.Device
+	bytes  int64
+	err    error
+}
+
+// matrix stacks the rows of tensors of as many columns.
+func (u *uploader) matrix(parts ...*weights.Tensor) kernels.Matrix {
+	if u.err != nil {
+		return nil
+	}
+	out := 0
+	for _, p := range parts {
+		out += p.Rows()
+	}
+	m, err := u.device.NewMatrix(out, parts[0].Cols(), func(i int, dst []float32) {
+		for _, p := range parts {
+			if i < p.Rows() {
+				p.Row(i, dst)
+				return
+			}
+			i -= p.Rows()
+		}
+	})
+	if err != nil {
+		u.err = fmt.Errorf("tensor %q: %w", parts[0].Name, err)
+		return nil
+	}
+	u.bytes += m.Bytes()
+	return m
+}
+
+// vector makes a row of tensors of one dimension, nil of nil.
+func (u *uploader) vector(parts ...*weights.Tensor) kernels.Tensor {
+	if u.err != nil || parts[0] == nil {
+		return nil
+	}
+	var row []float32
+	for _, p := range parts {
+		n := len(row)
+		row = append(row, make([]float32, p.Cols())...)
+		p.Row(0, row[n:])
+	}
+	t, err := u.device.Upload(row, 1, len(row))
+	if err != nil {
+		u.err = fmt.Errorf("tensor %q: %w", parts[0].Name, err)
+		return nil
+	}
+	return t
+}
+
+// rotaryTables makes the cosines and sines of position·theta^(-2i/d), computed in
+// float64: at large positions float32 loses the fraction of the angle.
+func (u *uploader) rotaryTables(cfg *Config, positions int) (cos, sin kernels.Tensor) {
+	if u.err != nil {
+		return nil, nil
+	}
+	half := cfg.HeadDim / 2
+	c, s := make([]float32, positions*half), make([]float32, positions*half)
+	for i := range half {
+		frequency := math.Pow(cfg.RopeTheta, -float64(2*i)/float64(cfg.HeadDim))
+		for p := range positions {
+			sin, cos := math.Sincos(float64(p) * frequency)
+			c[p*half+i], s[p*half+i] = float32(cos), float32(sin)
+		}
+	}
+	if cos, u.err = u.device.Upload(c, positions, half); u.err == nil {
+		sin, u.err = u.device.Upload(s, positions, half)
+	}
+	if u.err != nil {
+		u.err = fmt.Errorf("rotary tables of %d positions: %w", positions, u.err)
+	}
+	return cos, sin
+}
