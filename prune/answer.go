@@ -212,12 +212,7 @@ func numberAt(s string, i int) int {
 		before = s[i-1]
 	}
 	if n := len(sign(s[i:])); n > 0 {
-		// After an operand, blanks between, it is an operator.
-		j := i
-		for j > 0 && i-j < 3 && s[j-1] == ' ' {
-			j--
-		}
-		if j > 0 && isOperandEnd(s[j-1]) {
+		if isOperator(s, i) {
 			return start
 		}
 		if i += n; i < len(s) && s[i] == '$' {
@@ -259,8 +254,23 @@ func numberAt(s string, i int) int {
 	return i
 }
 
-func isOperandEnd(b byte) bool {
-	return isDigit(b) || isLetter(b) || b == ')' || b == ']' || b == '}'
+// isOperator reports whether the sign at s[i] follows an operand: a number, a
+// bracket or a variable, but not a word ("it is -3").
+func isOperator(s string, i int) bool {
+	j := i
+	for j > 0 && i-j < 3 && s[j-1] == ' ' {
+		j--
+	}
+	if j == 0 {
+		return false
+	}
+	switch before := s[j-1]; {
+	case isDigit(before), before == ')', before == ']', before == '}':
+		return true
+	case isLetter(before):
+		return j == i || j == 1 || !isLetter(s[j-2])
+	}
+	return false
 }
 
 // digits returns the end of the run of digits at s[i].

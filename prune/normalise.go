@@ -37,10 +37,8 @@ func normalise(s string) string {
 	if isChoice(s) {
 		return s
 	}
-	if n := len(s); n == 3 && s[0] == '(' && s[2] == ')' || n == 2 && s[1] == ')' {
-		if c := strings.ToUpper(s[n-2 : n-1]); isChoice(c) {
-			return c
-		}
+	if c := labelled(s); c != "" {
+		return c
 	}
 	if number, ok := parseNumber(s); ok {
 		return number
@@ -49,6 +47,20 @@ func normalise(s string) string {
 		s = strings.ReplaceAll(s, " ", "")
 	}
 	return lower(s)
+}
+
+// labelled returns the choice of "(b)", "b)" or "(B) what it stands for".
+func labelled(s string) string {
+	label, rest, _ := strings.Cut(s, " ")
+	n := len(label)
+	bracketed := n == 3 && label[0] == '('
+	if n < 2 || label[n-1] != ')' || !bracketed && n != 2 || rest != "" && (!bracketed || strings.Contains(rest, "(")) {
+		return ""
+	}
+	if c := strings.ToUpper(label[n-2 : n-1]); isChoice(c) {
+		return c
+	}
+	return ""
 }
 
 // lower is strings.ToLower for ASCII alone, which never changes the length.
@@ -73,7 +85,7 @@ var spacing = strings.NewReplacer(
 var wrappers = []string{`\text{`, `\textbf{`, `\mathrm{`, `\mathbf{`, `\mbox{`, `\boxed{`, `\fbox{`}
 
 // fences are signs around an answer that do not belong to it.
-var fences = [][2]string{{"$", "$"}, {`\(`, `\)`}, {`\[`, `\]`}, {"**", "**"}, {"*", "*"}, {"`", "`"}, {`"`, `"`}, {"{", "}"}}
+var fences = [][2]string{{"$$", "$$"}, {"$", "$"}, {`\(`, `\)`}, {`\[`, `\]`}, {"**", "**"}, {"*", "*"}, {"`", "`"}, {`"`, `"`}, {"{", "}"}}
 
 // stripMarkup takes away one layer of what surrounds an answer.
 func stripMarkup(s string) string {
