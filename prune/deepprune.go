@@ -85,6 +85,12 @@ func (d *decider) Decide(ev Event, s *Snapshot) []Action {
 	if d.done {
 		return nil
 	}
+	for i := range d.traces {
+		// Cancelled, and its event is on the way.
+		if t := &d.traces[i]; t.status == waiting && s.Traces[i].State.Ended() {
+			t.status = void
+		}
+	}
 	switch ev.Kind {
 	case Reached:
 		if t := &d.traces[ev.Trace]; t.status == unseen {

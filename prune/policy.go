@@ -137,7 +137,8 @@ type Decider interface {
 	// next call.
 	Decide(ev Event, s *Snapshot) []Action
 	// Votes gives the traces that have a say and their weights, from what has
-	// ended so far. Called when all traces have ended, and at a deadline.
+	// ended so far. Called after StopRest, when all traces have ended and no
+	// verdict is outstanding, and at a deadline.
 	Votes(s *Snapshot) []Ballot
 	// Clusters are the clusters so far, in order of their keepers.
 	Clusters() []Cluster

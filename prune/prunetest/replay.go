@@ -112,7 +112,7 @@ func (r *replay) over() bool {
 	if r.finished {
 		return true
 	}
-	if len(r.queue) > 0 {
+	if len(r.queue) > 0 || len(r.verdicts) > 0 {
 		return false
 	}
 	for i := range r.snap.Traces {
