@@ -38,28 +38,40 @@ type golden struct {
 
 func readCases(t testing.TB, name string) []golden {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name+".cases.json.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	zipped, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var cases []golden
-	lines := bufio.NewScanner(zipped)
-	for lines.Scan() {
+	readLines(t, name, func(line []byte) error {
 		var g golden
-		if err := json.Unmarshal(lines.Bytes(), &[]any{&g.text, &g.ids}); err != nil {
-			t.Fatal(err)
-		}
+		err := json.Unmarshal(line, &[]any{&g.text, &g.ids})
 		cases = append(cases, g)
-	}
-	if err := lines.Err(); err != nil || len(cases) < 2000 {
-		t.Fatalf("%d cases, %v", len(cases), err)
+		return err
+	})
+	if len(cases) < 2000 {
+		t.Fatalf("%s: %d cases", name, len(cases))
 	}
 	return cases
+}
+
+// readLines calls f for every line of testdata/NAME.cases.json.gz.
+func readLines(t testing.TB, name string, f func(line []byte) error) {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", name+".cases.json.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	zipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(zipped)
+	for lines.Scan() {
+		if err := f(lines.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestEncodeEqualsReference(t *testing.T) {

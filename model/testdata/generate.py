@@ -1,12 +1,14 @@
 """Makes the golden files beside it from the reference implementation.
 
-    pip install torch transformers tokenizers safetensors numpy
-    python generate.py [checkpoints] [tokenizers]
+    pip install torch transformers tokenizers safetensors numpy jinja2
+    python generate.py [checkpoints] [tokenizers] [chats]
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, and the positions whose logits
 are kept) and golden.safetensors (those logits, float32). Tokenizers are trained
 on the spot, one for each pattern; NAME.cases.json.gz holds [text, ids] pairs.
+chats.cases.json.gz holds [template, rendered] pairs of random templates in the
+form that is supported, with the settings of Hugging Face.
 """
 
 import gzip
@@ -246,6 +248,53 @@ def checkpoints():
                rope_parameters=rope(1e4)), LlamaForCausalLM, torch.bfloat16, edit=plain)
 
 
+# Chat templates
+
+def template(rng):
+    space = lambda: rng.choice(["", "", " ", "\n", "\n\n", "  \n", "\n  ", " \t", "\r\n"])
+    sign = lambda: rng.choice(["", "", "-", "-", "+"])
+    text = lambda: space() + rng.choice(["", "", "<|im_start|>", "a b", "}", "{", "%}", "'", "- ", "x\n"]) + space()
+
+    def tag(words):
+        return "{%" + sign() + " " + words + " " + sign() + "%}"
+
+    def output(terms):
+        minus = lambda: rng.choice(["", "", "-"])
+        return "{{" + minus() + rng.choice([" ", ""]) + rng.choice([" + ", "+"]).join(terms) + rng.choice([" ", ""]) + minus() + "}}"
+
+    def literal():
+        return rng.choice(["'<|im_end|>'", "'\\n'", '"\\n"', "'it\\'s'", '"}}"', "'%}'", "'a\\tb'", "' '", "''", "'{#'"])
+
+    def comment():
+        return rng.choice(["", "", "", "{#" + sign() + " 'it " + sign() + "#}"])
+
+    role = rng.choice(["message['role']", 'message["role"]', "message.role"])
+    content = rng.choice(["message['content']", 'message["content"]', "message.content"])
+    inside = text() + comment() + output([literal(), role]) + text() + output([literal(), content, literal()]) + comment() + text()
+    loop = tag("for message in messages") + inside + tag("endfor")
+    prompt = tag("if add_generation_prompt") + text() + output([literal() for _ in range(rng.choice([1, 2]))]) + text() + tag("endif")
+    return text() + comment() + loop + text() + prompt + text()
+
+
+def chats():
+    from jinja2 import TemplateSyntaxError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    rng = random.Random("chats")
+    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    lines = []
+    while len(lines) < 1000:
+        t = template(rng)
+        try:
+            rendered = env.from_string(t).render(messages=[{"role": "user", "content": "QUESTION"}], add_generation_prompt=True)
+        except TemplateSyntaxError:  # a brace before a tag
+            continue
+        lines.append(json.dumps([t, rendered]))
+    with gzip.GzipFile(os.path.join(HERE, "chats.cases.json.gz"), "wb", mtime=0) as f:
+        f.write(("\n".join(lines) + "\n").encode())
+    print(len(lines), "chat templates")
+
+
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ["checkpoints", "tokenizers"]:
-        {"checkpoints": checkpoints, "tokenizers": tokenizers}[part]()
+    parts = {"checkpoints": checkpoints, "tokenizers": tokenizers, "chats": chats}
+    for part in sys.argv[1:] or parts:
+        parts[part]()
