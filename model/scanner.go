@@ -1,10 +1,10 @@
 package model
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // scanner reads the two long lists of a tokenizer.json, several times faster than
@@ -63,8 +63,8 @@ func (s *scanner) text() (string, bool) {
 		end++
 	}
 	s.at = end + 1
-	if !escaped {
-		return string(bytes.ToValidUTF8(s.data[begin:end], []byte("\uFFFD"))), true
+	if plain := s.data[begin:end]; !escaped && utf8.Valid(plain) {
+		return string(plain), true
 	}
 	var out string
 	err := json.Unmarshal(s.data[begin-1:end+1], &out)
