@@ -1,17 +1,19 @@
 package prune
 
 import (
+	"math"
 	"slices"
 	"strconv"
 )
 
 // This file holds the second half of the default policy: who finishes, in rounds,
-// and who votes with which weight. A round ends when all its finishers have
-// ended; what it resumes depends on the weights of the clusters and the answers
-// so far alone.
+// and who votes with which weight. It is stratified sampling: the clusters are the
+// strata, their sizes are known, and what a few members answer stands for all. A
+// round ends when all its finishers have ended; what it resumes depends on the
+// weights of the clusters and the answers so far alone.
 
-// closeClusters stops what may have started and was not looked at, and ranks the
-// clusters.
+// closeClusters ranks the clusters and stops what cannot matter any more: traces
+// that may have started and were not looked at, and clusters of too low a rank.
 func (d *decider) closeClusters(s *Snapshot) {
 	for i := d.frontier; i < d.limit; i++ {
 		if !s.Traces[i].State.Ended() {
@@ -23,6 +25,22 @@ func (d *decider) closeClusters(s *Snapshot) {
 		d.ranked[c] = c
 	}
 	slices.SortStableFunc(d.ranked, func(a, b int) int { return d.clusters[b].weight - d.clusters[a].weight })
+	for rank := d.opt.MaxKeepers; rank < len(d.ranked); rank++ {
+		d.release(d.ranked[rank])
+	}
+}
+
+// release stops the members of cluster c that are still held.
+func (d *decider) release(c int) {
+	d.members(c, func(i int, t *candidate) {
+		switch keeper := d.clusters[c].keeper; {
+		case t.status != waiting:
+		case i == keeper:
+			d.stop(i, -1, 0, ReasonMinor)
+		default:
+			d.stop(i, keeper, t.score, ReasonSame)
+		}
+	})
 }
 
 // members calls yield with the members of cluster c in index order, as far as
@@ -62,7 +80,7 @@ func (d *decider) resume(c, n int) (resumed int) {
 func (d *decider) nextRound(s *Snapshot) {
 	most := min(d.opt.MaxKeepers, len(d.ranked))
 	st := d.standing()
-	for d.heard < most && (d.heard == 0 || st.lead <= st.unheard) {
+	for d.heard < most && (d.heard == 0 || st.lead <= d.pull(st)) {
 		d.heard++
 		st = d.standing()
 	}
@@ -78,6 +96,17 @@ func (d *decider) nextRound(s *Snapshot) {
 	if resumed == 0 {
 		d.close(s)
 	}
+}
+
+// pull is how much the clusters that have no say could add to the second answer.
+// Clusters were judged to differ, so short of certainty they are not taken to
+// speak with one voice: they pull to one side or the other, and that adds up like
+// independent errors.
+func (d *decider) pull(st standing) float64 {
+	if d.opt.Confidence == 1 {
+		return st.unheard
+	}
+	return math.Sqrt(st.squares)
 }
 
 // critical reports whether cluster c could turn the vote if its opinion were
@@ -103,18 +132,10 @@ func (d *decider) missing(o opinion) int {
 	return n
 }
 
-// close stops whoever is still held.
+// close ends the group.
 func (d *decider) close(s *Snapshot) {
-	for i := range d.traces {
-		t := &d.traces[i]
-		if t.status != waiting {
-			continue
-		}
-		if keeper := d.clusters[t.cluster].keeper; keeper != i {
-			d.stop(i, keeper, t.score, ReasonSame)
-		} else {
-			d.stop(i, -1, 0, ReasonMinor)
-		}
+	for c := range d.clusters {
+		d.release(c)
 	}
 	d.done = true
 	for i := range s.Traces {
@@ -158,6 +179,7 @@ type standing struct {
 	answer, second string
 	lead           float64 // of the first over the second
 	unheard        float64 // weight of the clusters without a say
+	squares        float64 // sum of the squares of their weights
 }
 
 func (d *decider) standing() standing {
@@ -179,6 +201,7 @@ func (d *decider) standing() standing {
 			votes = add(votes, o.answer, w)
 		default:
 			st.unheard += w
+			st.squares += w * w
 		}
 	}
 	var first, second float64
