@@ -1,5 +1,7 @@
 package kernels
 
+import "slices"
+
 // Batch is the rows of one forward step. Rows of one sequence are consecutive
 // and form a Run; a decode step has runs of one row, a prefill chunk is a run of
 // many. The slices are reused from step to step: Reset, Add, then Plan.
@@ -19,7 +21,7 @@ type Batch struct {
 	Members []int32
 
 	index map[partitionKey]int32
-	count []int32
+	units []int32 // the unit of every partition of every run, run after run
 }
 
 // Run is the rows of one sequence in a batch.
@@ -79,51 +81,53 @@ func (b *Batch) Add(tokens []int32, start int, blocks []int32, logits bool) int 
 // Plan finds the partitions that runs share. It is called once, after the last
 // Add; it allocates only when a batch is larger than all before it.
 func (b *Batch) Plan() {
-	b.Units, b.Members, b.count = b.Units[:0], b.Members[:0], b.count[:0]
+	b.Units, b.Members, b.units = b.Units[:0], b.Members[:0], b.units[:0]
 	if b.index == nil {
 		b.index = make(map[partitionKey]int32)
 	}
 	clear(b.index)
-	// First count the runs of every unit, then place them: members of a unit are
-	// in order of their rows.
-	total := int32(0)
-	for pass := range 2 {
-		for r := range b.Runs {
-			run := &b.Runs[r]
-			keys := int(b.Positions[run.Row+run.Rows-1]) + 1
-			for p := 0; p*PartitionKeys < keys; p++ {
-				key := partitionKey{partition: int32(p)}
-				for i := range key.blocks {
-					if j := p*PartitionBlocks + i; j*BlockSize < keys {
-						key.blocks[i] = run.Blocks[j]
-					} else {
-						key.blocks[i] = -1
-					}
+	// First find the unit of every partition of every run, then place the runs:
+	// members of a unit are in order of their rows.
+	for r := range b.Runs {
+		run := &b.Runs[r]
+		keys := b.keys(run)
+		for p := 0; p*PartitionKeys < keys; p++ {
+			key := partitionKey{partition: int32(p)}
+			for i := range key.blocks {
+				if j := p*PartitionBlocks + i; j*BlockSize < keys {
+					key.blocks[i] = run.Blocks[j]
+				} else {
+					key.blocks[i] = -1
 				}
-				u, ok := b.index[key]
-				if !ok {
-					u = int32(len(b.Units))
-					b.index[key] = u
-					b.Units = append(b.Units, Unit{Partition: int32(p)})
-					b.count = append(b.count, 0)
-				}
-				if pass == 0 {
-					b.count[u]++
-					total++
-					continue
-				}
-				b.Members[b.Units[u].First+b.Units[u].Count] = int32(r)
-				b.Units[u].Count++
 			}
+			u, ok := b.index[key]
+			if !ok {
+				u = int32(len(b.Units))
+				b.index[key] = u
+				b.Units = append(b.Units, Unit{Partition: int32(p)})
+			}
+			b.Units[u].Count++
+			b.units = append(b.units, u)
 		}
-		if pass == 1 {
-			return
+	}
+	first := int32(0)
+	for u := range b.Units {
+		b.Units[u].First = first
+		first += b.Units[u].Count
+		b.Units[u].Count = 0
+	}
+	b.Members = slices.Grow(b.Members, int(first))[:first]
+	next := b.units
+	for r := range b.Runs {
+		n := (b.keys(&b.Runs[r]) + PartitionKeys - 1) / PartitionKeys
+		for _, u := range next[:n] {
+			unit := &b.Units[u]
+			b.Members[unit.First+unit.Count] = int32(r)
+			unit.Count++
 		}
-		first := int32(0)
-		for u := range b.Units {
-			b.Units[u].First = first
-			first += b.count[u]
-		}
-		b.Members = append(b.Members, make([]int32, total)...)
+		next = next[n:]
 	}
 }
+
+// keys is the number of keys that the last row of a run sees.
+func (b *Batch) keys(run *Run) int { return int(b.Positions[run.Row+run.Rows-1]) + 1 }

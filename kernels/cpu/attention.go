@@ -28,8 +28,8 @@ import (
 const (
 	// itemQueries is the number of queries computed together.
 	itemQueries = 96
-	// windowFloats bounds the memory of the slots: a batch that needs more is
-	// computed in windows of rows.
+	// windowFloats bounds the memory of the slots to 32 MiB: a batch that needs more
+	// is computed in windows of rows.
 	windowFloats = 1 << 23
 )
 
@@ -37,7 +37,9 @@ func (d *device) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec,
 	j := &d.attention
 	j.set, j.dst, j.qkv, j.spec, j.kv, j.layer, j.batch = d.set, dst.(*tensor), qkv.(*tensor), *spec, kv, layer, b
 	checkHeads(j.qkv, spec, &kv, layer, b)
-	check(j.dst.cols == spec.Heads*spec.HeadDim, "attention: %d heads of %d into %d columns", spec.Heads, spec.HeadDim, j.dst.cols)
+	if j.dst.cols != spec.Heads*spec.HeadDim {
+		mismatch("attention: %d heads of %d into %d columns", spec.Heads, spec.HeadDim, j.dst.cols)
+	}
 	j.dst.must("attention", b.Rows())
 	for lo := 0; lo < b.Rows(); {
 		hi := j.layOut(lo)
@@ -57,10 +59,11 @@ type attentionJob struct {
 	layer    int
 	batch    *kernels.Batch
 
-	items []item
-	first []int32   // of each row of the window, its first slot
-	sums  []partial // of each slot
-	outs  []float32 // of each slot, headDim values
+	window int // floats in slots at most, but for a single row
+	items  []item
+	first  []int32   // of each row of the window, its first slot
+	sums   []partial // of each slot
+	outs   []float32 // of each slot, headDim values
 }
 
 // item is some of the rows that read a unit's partition: count of them in the
@@ -88,7 +91,7 @@ func (j *attentionJob) layOut(lo int) (hi int) {
 	slots := 0
 	for hi = lo; hi < j.batch.Rows(); hi++ {
 		n := j.spec.Heads * j.partitions(hi)
-		if hi > lo && (slots+n)*j.spec.HeadDim > windowFloats {
+		if hi > lo && (slots+n)*j.spec.HeadDim > j.window {
 			break
 		}
 		j.first[hi] = int32(slots)

@@ -57,7 +57,7 @@ func New(opts Options) (kernels.Device, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return &device{set: s, pool: newPool(threads)}, nil
+	return &device{set: s, pool: newPool(threads), attention: attentionJob{window: windowFloats}}, nil
 }
 
 // KernelSets lists the kernel sets that this machine can run, the best first.
@@ -100,10 +100,16 @@ type tensor struct {
 	rows, cols int
 }
 
-func (t *tensor) Rows() int               { return t.rows }
-func (t *tensor) Cols() int               { return t.cols }
-func (t *tensor) row(r int) []float32     { return t.data[r*t.cols : (r+1)*t.cols] }
-func (t *tensor) must(what string, r int) { check(r <= t.rows, "%s: %d rows of %d", what, r, t.rows) }
+func (t *tensor) Rows() int           { return t.rows }
+func (t *tensor) Cols() int           { return t.cols }
+func (t *tensor) row(r int) []float32 { return t.data[r*t.cols : (r+1)*t.cols] }
+
+// must panics if t has fewer than rows rows.
+func (t *tensor) must(what string, rows int) {
+	if rows > t.rows {
+		mismatch("%s: %d rows of %d", what, rows, t.rows)
+	}
+}
 
 func (d *device) NewTensor(rows, cols int) (kernels.Tensor, error) {
 	if rows < 1 || cols < 1 {
@@ -121,7 +127,9 @@ func (d *device) Upload(data []float32, rows, cols int) (kernels.Tensor, error) 
 
 func (d *device) Gather(dst, src kernels.Tensor, rows []int32) {
 	to, from := dst.(*tensor), src.(*tensor)
-	check(to.cols == from.cols, "gather: %d columns into %d", from.cols, to.cols)
+	if to.cols != from.cols {
+		mismatch("gather: %d columns into %d", from.cols, to.cols)
+	}
 	to.must("gather", len(rows))
 	for i, r := range rows {
 		copy(to.row(i), from.row(int(r)))
@@ -130,13 +138,13 @@ func (d *device) Gather(dst, src kernels.Tensor, rows []int32) {
 
 func (d *device) Read(t kernels.Tensor, row int, dst []float32) {
 	from := t.(*tensor)
-	check(len(dst) <= from.cols, "read: %d columns of %d", len(dst), from.cols)
+	if len(dst) > from.cols {
+		mismatch("read: %d columns of %d", len(dst), from.cols)
+	}
 	copy(dst, from.row(row))
 }
 
-// check panics if a condition on shapes does not hold: a mistake in the caller.
-func check(ok bool, format string, args ...any) {
-	if !ok {
-		panic("cpu: " + fmt.Sprintf(format, args...))
-	}
+// mismatch panics because of shapes that do not fit: a mistake in the caller.
+func mismatch(format string, args ...any) {
+	panic("cpu: " + fmt.Sprintf(format, args...))
 }

@@ -58,7 +58,9 @@ func (j *packJob) chunk(w *worker, p int) {
 
 func (d *device) Embed(dst kernels.Tensor, table kernels.Matrix, tokens []int32) {
 	t, m := dst.(*tensor), table.(*matrix)
-	check(t.cols == m.in, "embed: %d columns into %d", m.in, t.cols)
+	if t.cols != m.in {
+		mismatch("embed: %d columns into %d", m.in, t.cols)
+	}
 	t.must("embed", len(tokens))
 	d.embed = embedJob{t, m, tokens}
 	d.pool.run(&d.embed, rowChunks(len(tokens), m.in))
@@ -74,7 +76,9 @@ func (j *embedJob) chunk(_ *worker, i int) {
 	lo, hi := rowChunk(i, len(j.tokens), j.table.in)
 	for r := lo; r < hi; r++ {
 		token := int(j.tokens[r])
-		check(token >= 0 && token < j.table.out, "embed: token %d of %d", token, j.table.out)
+		if token < 0 || token >= j.table.out {
+			mismatch("embed: token %d of %d", token, j.table.out)
+		}
 		panel, lane := j.table.panel(token/panelWidth), token%panelWidth
 		for k, row := 0, j.dst.row(r); k < len(row); k++ {
 			row[k] = panel[k*panelWidth+lane]
@@ -95,12 +99,16 @@ const (
 func (d *device) Linear(dst, x kernels.Tensor, w kernels.Matrix, bias kernels.Tensor, rows int) {
 	j := &d.linear
 	j.set, j.dst, j.x, j.w, j.rows, j.bias = d.set, dst.(*tensor), x.(*tensor), w.(*matrix), rows, nil
-	check(j.x.cols == j.w.in && j.dst.cols == j.w.out, "linear: %d columns by %dx%d into %d", j.x.cols, j.w.out, j.w.in, j.dst.cols)
+	if j.x.cols != j.w.in || j.dst.cols != j.w.out {
+		mismatch("linear: %d columns by %dx%d into %d", j.x.cols, j.w.out, j.w.in, j.dst.cols)
+	}
 	j.dst.must("linear", rows)
 	j.x.must("linear", rows)
 	if bias != nil {
 		j.bias = bias.(*tensor).row(0)
-		check(len(j.bias) == j.w.out, "linear: bias of %d for %d outputs", len(j.bias), j.w.out)
+		if len(j.bias) != j.w.out {
+			mismatch("linear: bias of %d for %d outputs", len(j.bias), j.w.out)
+		}
 	}
 	// A chunk is a block of rows by some panels: enough work to be worth it, and
 	// blocks of fewer rows if there would be too few chunks for all workers.
@@ -182,10 +190,10 @@ func (j *linearJob) lastPanel(w *worker, p, width, r0, r1 int) {
 // ceil is n/d rounded up.
 func ceil(n, d int) int { return (n + d - 1) / d }
 
-// grow returns s with length n, its contents undefined.
+// grow returns s with length n, its contents undefined. It makes room to grow on.
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]T, n)
+		return make([]T, n, n+n/2)
 	}
 	return s[:n]
 }

@@ -28,8 +28,9 @@ func (d *device) AddRMSNorm(dst, residual, x, weight kernels.Tensor, rows int, e
 }
 
 func (d *device) runNorm(dst, x, add, weight *tensor, rows int, eps float32) {
-	check(dst.cols == x.cols && weight.cols == x.cols && (add == nil || add.cols == x.cols),
-		"norm: columns differ: %d, %d, weight %d", dst.cols, x.cols, weight.cols)
+	if dst.cols != x.cols || weight.cols != x.cols || add != nil && add.cols != x.cols {
+		mismatch("norm: columns differ: %d, %d, weight %d", dst.cols, x.cols, weight.cols)
+	}
 	dst.must("norm", rows)
 	x.must("norm", rows)
 	if add != nil {
@@ -68,7 +69,9 @@ func invRMS(sum float32, n int, eps float32) float32 {
 
 func (d *device) SwiGLU(dst, gateUp kernels.Tensor, rows int) {
 	to, from := dst.(*tensor), gateUp.(*tensor)
-	check(from.cols == 2*to.cols, "swiglu: %d columns into %d", from.cols, to.cols)
+	if from.cols != 2*to.cols {
+		mismatch("swiglu: %d columns into %d", from.cols, to.cols)
+	}
 	to.must("swiglu", rows)
 	from.must("swiglu", rows)
 	d.swiglu = swigluJob{d.set, to, from, rows}

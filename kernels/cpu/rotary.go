@@ -42,11 +42,16 @@ func headKV(kv *kernels.KV, layer, head int, block int32) (keys, values []float3
 
 // checkHeads checks the shapes that RotaryWriteKV and Attention share.
 func checkHeads(qkv *tensor, spec *kernels.AttentionSpec, kv *kernels.KV, layer int, b *kernels.Batch) {
-	check(spec.HeadDim%lanes == 0 && spec.HeadDim > 0, "heads of %d, not a multiple of %d", spec.HeadDim, lanes)
-	check(spec.HeadDim == kv.HeadDim && spec.KVHeads == kv.KVHeads && layer < kv.Layers,
-		"KV of %d heads of %d in %d layers for %d of %d in layer %d", kv.KVHeads, kv.HeadDim, kv.Layers, spec.KVHeads, spec.HeadDim, layer)
-	check(spec.Heads%spec.KVHeads == 0, "%d heads over %d KV heads", spec.Heads, spec.KVHeads)
-	check(qkv.cols == (spec.Heads+2*spec.KVHeads)*spec.HeadDim, "q, k and v of %d columns for %d+2*%d heads of %d", qkv.cols, spec.Heads, spec.KVHeads, spec.HeadDim)
+	switch {
+	case spec.HeadDim < 1 || spec.HeadDim%lanes != 0:
+		mismatch("heads of %d, not a multiple of %d", spec.HeadDim, lanes)
+	case spec.HeadDim != kv.HeadDim || spec.KVHeads != kv.KVHeads || layer >= kv.Layers:
+		mismatch("KV of %d heads of %d in %d layers for %d of %d in layer %d", kv.KVHeads, kv.HeadDim, kv.Layers, spec.KVHeads, spec.HeadDim, layer)
+	case spec.Heads%spec.KVHeads != 0:
+		mismatch("%d heads over %d KV heads", spec.Heads, spec.KVHeads)
+	case qkv.cols != (spec.Heads+2*spec.KVHeads)*spec.HeadDim:
+		mismatch("q, k and v of %d columns for %d+2*%d heads of %d", qkv.cols, spec.Heads, spec.KVHeads, spec.HeadDim)
+	}
 	qkv.must("q, k and v", b.Rows())
 }
 
@@ -56,7 +61,9 @@ func (d *device) RotaryWriteKV(qkv kernels.Tensor, spec *kernels.RotarySpec, kv 
 		cos: spec.Cos.(*tensor), sin: spec.Sin.(*tensor), eps: spec.Eps}
 	checkHeads(j.qkv, &j.spec, &j.kv, layer, b)
 	half := spec.HeadDim / 2
-	check(j.cos.cols == half && j.sin.cols == half, "rotary tables of %d and %d columns for heads of %d", j.cos.cols, j.sin.cols, spec.HeadDim)
+	if j.cos.cols != half || j.sin.cols != half {
+		mismatch("rotary tables of %d and %d columns for heads of %d", j.cos.cols, j.sin.cols, spec.HeadDim)
+	}
 	if spec.QNorm != nil {
 		j.qNorm = spec.QNorm.(*tensor).row(0)
 	}

@@ -25,7 +25,9 @@ import (
 func (d *device) Sample(logits kernels.Tensor, params []kernels.SampleParams, out []kernels.Sampled) {
 	t := logits.(*tensor)
 	t.must("sample", len(params))
-	check(len(out) >= len(params), "sample: %d results for %d rows", len(out), len(params))
+	if len(out) < len(params) {
+		mismatch("sample: %d results for %d rows", len(out), len(params))
+	}
 	d.sample = sampleJob{d.set, t, params, out}
 	d.pool.run(&d.sample, len(params))
 }

@@ -27,6 +27,10 @@ func matmulGo(rows int, c []float32, cStride int, x []float32, xStride int, b0, 
 	}
 }
 
+// matmul2x4 is most of the arithmetic. The race detector would slow it tenfold;
+// its callers' slices are seen.
+//
+//go:norace
 func matmul2x4(c0, c1, x0, x1, b []float32, bStride int, load bool) {
 	var a00, a01, a02, a03, a10, a11, a12, a13 float32
 	c0, c1 = c0[:4], c1[:4]
@@ -52,6 +56,7 @@ func matmul2x4(c0, c1, x0, x1, b []float32, bStride int, load bool) {
 	c1[0], c1[1], c1[2], c1[3] = a10, a11, a12, a13
 }
 
+//go:norace
 func matmul1x4(c, x, b []float32, bStride int, load bool) {
 	var a0, a1, a2, a3 float32
 	c = c[:4]

@@ -78,7 +78,7 @@ var geometries = []geometry{
 	{layers: 1, heads: 3, kvHeads: 3, dim: 48},
 	{layers: 2, heads: 8, kvHeads: 1, dim: 64},
 	{layers: 1, heads: 4, kvHeads: 4, dim: 80},
-	{layers: 1, heads: 16, kvHeads: 2, dim: 128},
+	{layers: 1, heads: 8, kvHeads: 2, dim: 128},
 	{layers: 2, heads: 2, kvHeads: 2, dim: 16},
 }
 
@@ -89,10 +89,10 @@ func (h *harness) attention() {
 	for _, g := range geometries {
 		w := newWorld(h, g, 120)
 		w.add(nil, 1)
-		for range 3 {
+		for range 2 {
 			question := w.add(nil, h.between(1, 150))
-			for range h.between(1, 6) {
-				w.add(question, h.between(1, 60))
+			for range h.between(1, 4) {
+				w.add(question, h.between(1, 40))
 			}
 		}
 		for w.left() {
@@ -129,9 +129,9 @@ func (h *harness) chunks() {
 	for _, g := range geometries {
 		g.layers = 1
 		w := newWorld(h, g, 120)
-		whole := w.add(nil, h.between(130, 200))
+		whole := w.add(nil, h.between(130, 160))
 		want := w.run([]part{{whole, len(whole.rows)}})
-		for _, most := range []int{1, 7, 16, 64, 100} {
+		for _, most := range []int{1, 7, 16, 100} {
 			s := &sequence{rows: whole.rows}
 			for len(s.blocks) < len(whole.blocks) {
 				s.blocks = append(s.blocks, w.block())
@@ -155,10 +155,10 @@ func (h *harness) chunks() {
 func (h *harness) sharing() {
 	for _, g := range geometries {
 		w := newWorld(h, g, 400)
-		question := w.add(nil, h.between(100, 200))
+		question := w.add(nil, h.between(100, 150))
 		w.run([]part{{question, len(question.rows)}})
 		var shared, private []part
-		for range 9 {
+		for range 5 {
 			s := w.add(question, h.between(1, 20))
 			shared = append(shared, part{s, len(s.rows) - s.done})
 			own := &sequence{rows: s.rows, done: s.done}

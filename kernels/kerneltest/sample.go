@@ -171,7 +171,7 @@ func (h *harness) filters() {
 			}
 		}
 	}
-	for range 60 {
+	for range 40 {
 		p := kernels.SampleParams{Temperature: float32(math.Exp(h.rng.NormFloat64())), Seed: h.rng.Uint64()}
 		if h.rng.IntN(2) == 0 {
 			p.TopK = int32(h.between(1, 50))
