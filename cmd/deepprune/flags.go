@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"deepprune/engine"
+	"deepprune/prune"
+)
+
+// engineFlags choose the models, the device and the size of the engine.
+type engineFlags struct {
+	model, judge string
+	device       string
+	threads      int
+	kernels      string
+	slots        int
+	kvMemory     size
+}
+
+func (f *engineFlags) add(flags *pflag.FlagSet) {
+	f.kvMemory = 256 << 20
+	flags.StringVar(&f.model, "model", "embedded", "reasoner: a checkpoint `folder`, or embedded")
+	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder`, embedded, or none")
+	flags.StringVar(&f.device, "device", "auto", "`device` to compute on: auto, cpu, or cuda")
+	flags.IntVar(&f.threads, "threads", 0, "CPU threads; 0 takes all cores")
+	flags.StringVar(&f.kernels, "kernels", "", "CPU kernel `set`; the best one the machine has by default (see deepprune info)")
+	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
+	flags.Var(&f.kvMemory, "kv-memory", "KV memory of reasoner and judge together, as 256MiB or 2GiB")
+}
+
+func (f *engineFlags) check() error {
+	switch {
+	case f.device != "auto" && f.device != "cpu" && f.device != "cuda":
+		return usagef("--device: %q is not auto, cpu or cuda", f.device)
+	case f.threads < 0 || f.threads > 4096:
+		return usagef("--threads: %d is not between 0 and 4096", f.threads)
+	case f.slots < 1 || f.slots > maxTraces:
+		return usagef("--slots: %d is not between 1 and %d", f.slots, maxTraces)
+	case f.model == "":
+		return usagef("--model: the folder has no name")
+	case f.judge == "":
+		return usagef("--judge: the folder has no name (use none for no judge)")
+	}
+	return nil
+}
+
+// maxTraces bounds k on the command line: what one would wait for.
+const maxTraces = 8192
+
+// requestFlags say how a question is answered.
+type requestFlags struct {
+	traces      int
+	seed        uint64
+	maxTokens   int
+	temperature float64
+	topP        float64
+	topK        int
+	minP        float64
+	stop        []string
+	policyFlags
+}
+
+func (f *requestFlags) add(flags *pflag.FlagSet) {
+	flags.IntVarP(&f.traces, "traces", "k", 64, "traces of a question")
+	f.policyFlags.add(flags)
+	flags.IntVar(&f.maxTokens, "max-tokens", 0, "longest trace, in tokens; 0 for what the context allows")
+	flags.Float64Var(&f.temperature, "temperature", 0, "sampling temperature, 0 for greedy (default: the checkpoint's)")
+	flags.Float64Var(&f.topP, "top-p", 0, "keep the likeliest tokens that reach this probability (default: the checkpoint's)")
+	flags.IntVar(&f.topK, "top-k", 0, "keep this many likeliest tokens (default: the checkpoint's)")
+	flags.Float64Var(&f.minP, "min-p", 0, "drop tokens less likely than this share of the likeliest")
+	flags.StringArrayVar(&f.stop, "stop", nil, "end a trace at this `text`; may be repeated")
+}
+
+// request checks the flags and makes a request of them, less the question. changed
+// tells which flags were given: one left out means the checkpoint's default. The
+// policy is made once more when the judge is known.
+func (f *requestFlags) request(changed func(name string) bool) (engine.Request, error) {
+	switch {
+	case f.traces < 1 || f.traces > maxTraces:
+		return engine.Request{}, usagef("--traces: %d is not between 1 and %d", f.traces, maxTraces)
+	case f.maxTokens < 0:
+		return engine.Request{}, usagef("--max-tokens: %d is negative", f.maxTokens)
+	case !(f.temperature >= 0 && f.temperature <= 100):
+		return engine.Request{}, usagef("--temperature: %v is not between 0 and 100", f.temperature)
+	case changed("top-p") && !(f.topP > 0 && f.topP <= 1):
+		return engine.Request{}, usagef("--top-p: %v is not above 0 and at most 1", f.topP)
+	case f.topK < 0 || f.topK > math.MaxInt32:
+		return engine.Request{}, usagef("--top-k: %d is not a count", f.topK)
+	case !(f.minP >= 0 && f.minP <= 1):
+		return engine.Request{}, usagef("--min-p: %v is not between 0 and 1", f.minP)
+	}
+	for _, s := range f.stop {
+		if s == "" {
+			return engine.Request{}, usagef("--stop: the text is empty")
+		}
+	}
+	if err := f.policyFlags.check(f.traces, changed); err != nil {
+		return engine.Request{}, err
+	}
+	policy, err := f.policy(prune.Options{})
+	if err != nil {
+		return engine.Request{}, err
+	}
+	params := engine.Params{
+		Temperature: f.temperature, TopK: f.topK, TopP: f.topP, MinP: f.minP,
+		MaxTokens: f.maxTokens, Stop: f.stop,
+	}
+	if changed("temperature") && f.temperature == 0 {
+		params.Temperature = -1 // the engine's word for greedy
+	}
+	return engine.Request{Traces: f.traces, Policy: policy, Params: params, Seed: f.seed}, nil
+}
+
+// size is a flag value in bytes, with a binary unit or none.
+type size int64
+
+// parseSize reads "1073741824", "1GiB", "1.5G" or "512 mb": all units are powers
+// of 1024.
+func parseSize(s string) (size, error) {
+	number := strings.ToLower(strings.TrimSpace(s))
+	number = strings.TrimSuffix(strings.TrimSuffix(number, "b"), "i")
+	shift := 0
+	if n := len(number); n > 0 {
+		if i := strings.IndexByte("kmgt", number[n-1]); i >= 0 {
+			shift, number = 10*(i+1), number[:n-1]
+		}
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	v *= float64(int64(1) << shift)
+	if err != nil || !(v >= 1 && v < math.MaxInt64) {
+		return 0, fmt.Errorf("%q is not a size such as 256MiB", s)
+	}
+	return size(v), nil
+}
+
+func (s *size) Set(text string) (err error) {
+	*s, err = parseSize(text)
+	return err
+}
+
+func (s *size) Type() string { return "size" }
+
+func (s *size) String() string {
+	for i, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if shift := 10 * (4 - i); *s > 0 && *s%(1<<shift) == 0 {
+			return strconv.FormatInt(int64(*s>>shift), 10) + unit
+		}
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}

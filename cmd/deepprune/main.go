@@ -1,0 +1,67 @@
+// Command deepprune answers a question with many reasoning traces that are
+// decoded together, and stops the redundant ones while they run.
+//
+//	deepprune solve "A baker makes 4 trays of 12 rolls and sells 30. How many are left?"
+//	deepprune bench --questions questions.jsonl
+//	deepprune info
+//
+// Results go to standard output, everything else to standard error. The exit code
+// is 0, 1 for a failure, 2 for a mistake in the command line, or 130 after an
+// interrupt.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program but for the process: it returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return (&app{
+		stdin: stdin, stdout: stdout, stderr: stderr,
+		env: os.Environ(), open: openPair, interrupts: interrupts, exit: os.Exit,
+	}).run(args)
+}
+
+// app is what the commands share: the streams, and what tests replace.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            []string
+	// open loads the models that the flags name.
+	open func(f *engineFlags) (pair, error)
+	// interrupts delivers signals that ask the program to stop, until stop.
+	interrupts func() (signals <-chan os.Signal, stop func())
+	exit       func(code int)
+
+	running bool // the command line has been read
+}
+
+func interrupts() (<-chan os.Signal, func()) {
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return c, func() { signal.Stop(c) }
+}
+
+// run carries out a command line. A panic is a mistake in the program; it ends in
+// one line as well, the stack is for those who ask for it.
+func (a *app) run(args []string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(a.stderr, "deepprune: internal error: %v (set DEEPPRUNE_DEBUG=1 for the stack)\n", r)
+			if os.Getenv("DEEPPRUNE_DEBUG") != "" {
+				a.stderr.Write(debug.Stack())
+			}
+			code = exitFailure
+		}
+	}()
+	return a.report(a.execute(args))
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"deepprune/engine"
+	"deepprune/kernels"
+	"deepprune/kernels/cpu"
+	"deepprune/model"
+	"deepprune/prune"
+	"deepprune/weights"
+	"deepprune/weights/embedded"
+)
+
+// pair is a reasoner and perhaps a judge on a device.
+type pair interface {
+	// Engine makes an engine of the pair; one at a time.
+	Engine(journal io.Writer) (runner, error)
+	// Text decodes generated tokens. It may be called while an engine runs.
+	Text(ids []int32) string
+	Describe() description
+	Close() error
+}
+
+// runner is an engine, as the commands use it.
+type runner interface {
+	Submit(ctx context.Context, r engine.Request) (group, error)
+	Stats() engine.Stats
+	Close() error
+}
+
+// group is an *engine.Group, as the commands use it.
+type group interface {
+	Events() <-chan engine.Event
+	Wait() (*engine.Result, error)
+	Cancel()
+}
+
+// description is what there is to say about a pair.
+type description struct {
+	Device   kernels.Info
+	Reasoner modelDescription
+	Judge    *modelDescription // nil for none
+	// Defaults are the parameters of policies that this judge was trained for.
+	Defaults prune.Options
+}
+
+// modelDescription is what there is to say about a model.
+type modelDescription struct {
+	Name            string `json:"name"`
+	Architecture    string `json:"architecture"`
+	Parameters      int64  `json:"parameters"`
+	Layers          int    `json:"layers"`
+	Context         int    `json:"context"`
+	FileBytes       int64  `json:"file_bytes"` // of the weights
+	KVBytesPerToken int64  `json:"kv_bytes_per_token"`
+}
+
+// models is the pair that the flags name.
+type models struct {
+	flags    *engineFlags
+	device   kernels.Device
+	reasoner *model.Model
+	judge    *engine.Judge
+	description
+}
+
+// openPair loads the models that the flags name onto the device they name.
+func openPair(f *engineFlags) (pair, error) {
+	device, err := openDevice(f)
+	if err != nil {
+		return nil, err
+	}
+	m := &models{flags: f, device: device}
+	m.Device = device.Info()
+	if err := m.load(); err != nil {
+		return nil, errors.Join(err, device.Close())
+	}
+	return m, nil
+}
+
+func (m *models) load() error {
+	err := open(m.flags.model, "embedded-reasoner", embedded.Reasoner(), func(c *weights.Checkpoint) (err error) {
+		m.reasoner, err = model.Load(m.device, c, model.Options{})
+		return err
+	}, &m.Reasoner)
+	if err != nil || m.flags.judge == "none" {
+		return named("--model", err)
+	}
+	m.Judge = new(modelDescription)
+	err = open(m.flags.judge, "embedded-judge", embedded.Judge(), func(c *weights.Checkpoint) error {
+		judge, err := model.Load(m.device, c, model.Options{})
+		if err != nil {
+			return err
+		}
+		m.judge, err = engine.NewJudge(judge, c)
+		return err
+	}, m.Judge)
+	if err != nil {
+		return named("--judge", err)
+	}
+	m.Defaults.Checkpoint = prune.Checkpoint{Tokens: m.judge.Spec.Checkpoint.Tokens, Words: m.judge.Spec.Checkpoint.Words}
+	m.Defaults.Threshold = m.judge.Spec.Threshold
+	return nil
+}
+
+// open opens the checkpoint in a folder, or the embedded one, has it loaded and
+// describes it.
+func open(folder, embeddedName string, embedded fs.FS, load func(*weights.Checkpoint) error, d *modelDescription) error {
+	name, fsys := embeddedName, embedded
+	if folder != "embedded" {
+		name, fsys = folder, os.DirFS(folder)
+	}
+	c, err := weights.OpenFS(fsys, name)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := load(c); err != nil {
+		return err
+	}
+	return d.read(c, fsys)
+}
+
+// read describes a checkpoint that could be loaded.
+func (d *modelDescription) read(c *weights.Checkpoint, fsys fs.FS) error {
+	data, err := c.File("config.json")
+	if err != nil {
+		return err
+	}
+	config, err := model.ParseConfig(data)
+	if err != nil {
+		return err
+	}
+	*d = modelDescription{
+		Name: path.Base(c.Name()), Architecture: config.Architecture,
+		Layers: config.Layers, Context: config.MaxPositions,
+		KVBytesPerToken: config.KVLayout().BlockBytes() / kernels.BlockSize,
+	}
+	for _, name := range c.Names() {
+		t, err := c.Tensor(name)
+		if err != nil {
+			return err
+		}
+		d.Parameters += int64(t.Rows()) * int64(t.Cols())
+	}
+	files, err := fs.Glob(fsys, "*.safetensors")
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		info, err := fs.Stat(fsys, name)
+		if err != nil {
+			return err
+		}
+		d.FileBytes += info.Size()
+	}
+	return nil
+}
+
+// deviceKinds are the devices of this build.
+var deviceKinds = []string{"cpu"}
+
+func openDevice(f *engineFlags) (kernels.Device, error) {
+	if f.device == "cuda" {
+		return nil, errors.New("--device cuda: this build has no CUDA device")
+	}
+	device, err := cpu.New(cpu.Options{Threads: f.threads, Kernels: f.kernels})
+	return device, named("--device", err)
+}
+
+func (m *models) Describe() description { return m.description }
+
+func (m *models) Text(ids []int32) string { return m.reasoner.Tokenizer.Decode(ids) }
+
+func (m *models) Close() error { return m.device.Close() }
+
+func (m *models) Engine(journal io.Writer) (runner, error) {
+	e, err := engine.New(m.device, m.reasoner, m.judge, engine.Options{
+		Slots: m.flags.slots, KVBytes: int64(m.flags.kvMemory), Journal: journal,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return engineRunner{e}, nil
+}
+
+// engineRunner is an engine as a runner.
+type engineRunner struct{ *engine.Engine }
+
+func (e engineRunner) Submit(ctx context.Context, r engine.Request) (group, error) {
+	g, err := e.Engine.Submit(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
