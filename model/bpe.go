@@ -24,8 +24,8 @@ type BPE struct {
 	merges       map[pair]merge
 	ignoreMerges bool // a word in the vocabulary is one token, whatever the merges
 
-	tokens []string // bytes of every token
-	ids    map[string]int32
+	tokens   []string         // bytes of every token
+	addedIDs map[string]int32 // added tokens by their contents
 	// whole remembers which tokens their own bytes are merged into: most words of
 	// a text are one token, found by one look-up. Written by whoever knows first.
 	whole []atomic.Uint32
@@ -161,7 +161,10 @@ func (t *BPE) Size() int { return len(t.tokens) }
 
 // ID implements [Tokenizer].
 func (t *BPE) ID(token string) (int32, bool) {
-	id, ok := t.ids[token]
+	id, ok := t.addedIDs[token]
+	if !ok {
+		id, ok = t.words[token]
+	}
 	return id, ok
 }
 

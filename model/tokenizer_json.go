@@ -153,17 +153,17 @@ func (t *BPE) readPreTokenizer(raw json.RawMessage) error {
 	}
 	split, bytes := all[0], all[1]
 	if split.Behavior != "Isolated" || split.Invert {
-		return fmt.Errorf("Split: behavior %q with invert %v is not supported", split.Behavior, split.Invert)
+		return fmt.Errorf("a Split with behavior %q and invert %v is not supported", split.Behavior, split.Invert)
 	}
 	if isSet(bytes.UseRegex) || isSet(bytes.AddPrefixSpace) {
 		return errors.New("ByteLevel: use_regex and add_prefix_space are not supported after Split")
 	}
 	if split.Pattern.Regex == nil {
-		return errors.New("Split: pattern is not a Regex")
+		return errors.New("a Split by a pattern that is not a Regex is not supported")
 	}
 	next, ok := splitters[*split.Pattern.Regex]
 	if !ok {
-		return fmt.Errorf("Split: unknown pattern %q; known are those of GPT-2, Llama 3 and Qwen2", *split.Pattern.Regex)
+		return fmt.Errorf("a Split by the pattern %q is not supported, only by those of GPT-2, Llama 3 and Qwen2", *split.Pattern.Regex)
 	}
 	t.next = next
 	return nil
@@ -210,7 +210,6 @@ func (t *BPE) readVocab(raw json.RawMessage, addedTokens []addedToken) (map[stri
 	t.tokens = make([]string, largest+1)
 	t.whole = make([]atomic.Uint32, largest+1)
 	t.words = make(map[string]int32, len(vocab))
-	t.ids = make(map[string]int32, len(vocab)+len(addedTokens))
 	taken := make([]bool, largest+1)
 	for i := range t.bytes {
 		t.bytes[i] = -1
@@ -227,7 +226,6 @@ func (t *BPE) readVocab(raw json.RawMessage, addedTokens []addedToken) (map[stri
 		}
 		t.tokens[id] = bytes
 		t.words[bytes] = id
-		t.ids[bytes] = id
 		if len(bytes) == 1 {
 			t.bytes[bytes[0]] = id
 		}
@@ -264,6 +262,7 @@ func (t *BPE) readMerges(raw json.RawMessage, vocab map[string]int32) error {
 }
 
 func (t *BPE) readAdded(tokens []addedToken, vocab map[string]int32) error {
+	t.addedIDs = make(map[string]int32, len(tokens))
 	for _, a := range tokens {
 		switch id, inVocab := vocab[a.Content]; {
 		case a.Content == "" || len(a.Content) > maxContent || !utf8.ValidString(a.Content):
@@ -276,7 +275,7 @@ func (t *BPE) readAdded(tokens []addedToken, vocab map[string]int32) error {
 			return fmt.Errorf("%q: id %d is that of %q", a.Content, a.ID, t.tokens[a.ID])
 		}
 		t.tokens[a.ID] = a.Content
-		t.ids[a.Content] = a.ID
+		t.addedIDs[a.Content] = a.ID
 		if a.Normalized {
 			t.addedAfter.add(t.normalize(a.Content), a)
 		} else {
