@@ -85,12 +85,6 @@ func (d *decider) Decide(ev Event, s *Snapshot) []Action {
 	if d.done {
 		return nil
 	}
-	for i := range d.traces {
-		// Cancelled, and its event is on the way.
-		if t := &d.traces[i]; t.status == waiting && s.Traces[i].State.Ended() {
-			t.status = void
-		}
-	}
 	switch ev.Kind {
 	case Reached:
 		if t := &d.traces[ev.Trace]; t.status == unseen {
@@ -223,7 +217,7 @@ func (d *decider) pass() bool {
 	case t.status == void && t.cluster < 0:
 	case t.cluster >= 0:
 		d.clusters[t.cluster].weight++
-	case (t.status == waiting || t.status == early) && !t.asked && t.next == len(d.clusters):
+	case (t.status == waiting || t.status == early) && t.next == len(d.clusters):
 		t.cluster = len(d.clusters)
 		d.clusters = append(d.clusters, stratum{keeper: d.frontier, weight: 1})
 	default:

@@ -55,11 +55,11 @@ func (d *decider) members(c int, yield func(i int, t *candidate)) {
 	}
 }
 
-// resume lets members of cluster c go on until n have a say or are on the way to
-// one, and returns how many it resumed.
+// resume lets members of cluster c go on until n will have answered, and returns
+// how many that took. It is not called while some of them are on their way.
 func (d *decider) resume(c, n int) (resumed int) {
 	d.members(c, func(_ int, t *candidate) {
-		if t.status == finishing || t.answer != "" {
+		if t.answer != "" {
 			n--
 		}
 	})

@@ -55,7 +55,6 @@ type paperDecider struct {
 // verdict is a judge call for the trace whose turn it is.
 type verdict struct {
 	member, cluster int
-	known           bool
 	score           float64
 }
 
@@ -87,8 +86,8 @@ func (d *paperDecider) judged(ev Event) {
 		return
 	}
 	for i := range d.verdicts {
-		if v := &d.verdicts[i]; v.member == ev.Keeper && !v.known {
-			v.known, v.score = true, ev.Score
+		if v := &d.verdicts[i]; v.member == ev.Keeper {
+			v.score = ev.Score
 			d.open--
 		}
 	}

@@ -109,3 +109,25 @@ func TestPaperIsThePublishedMethod(t *testing.T) {
 		t.Errorf("%d groups of single clusters, %d of too many: the test is too easy", singles, full)
 	}
 }
+
+// A verdict about a trace that was cancelled meanwhile is not taken for one about
+// the next.
+func TestPaperIgnoresLateVerdicts(t *testing.T) {
+	p, err := prune.ByName("deepprune-paper", prune.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := p.New(3)
+	s := &prune.Snapshot{Traces: make([]prune.Trace, 3)}
+	for i := range s.Traces {
+		s.Traces[i].State = prune.Held
+		d.Decide(prune.Event{Kind: prune.Reached, Trace: i}, s)
+	}
+	s.Traces[1].State = prune.Cancelled
+	d.Decide(prune.Event{Kind: prune.Ended, Trace: 1}, s)
+	d.Decide(prune.Event{Kind: prune.Judged, Keeper: 0, Trace: 1, Score: 1}, s)
+	d.Decide(prune.Event{Kind: prune.Judged, Keeper: 0, Trace: 2, Score: 0}, s)
+	if got, want := d.Clusters(), []prune.Cluster{{Keeper: 0, Members: []int{0}}, {Keeper: 2, Members: []int{2}}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("clusters are %v; want %v", got, want)
+	}
+}

@@ -198,6 +198,9 @@ func TestCancelledTraces(t *testing.T) {
 			got := decide(t, p, g, prunetest.Schedule{
 				Slots: rng.IntN(len(g.Traces) + 1), Rand: rng, Cancel: 0.3 * rng.Float64() * rng.Float64(),
 			})
+			if name == "deepprune" {
+				checkStops(t, got)
+			}
 			last := -1
 			for _, b := range got.ballots {
 				tr := got.traces[b.Trace]
