@@ -15,6 +15,9 @@ type Request struct {
 	Params Params
 	// Seed is the seed of all random draws of the group.
 	Seed uint64
+	// EventBuffer is the number of events that a reader of Group.Events may fall
+	// behind; 0 means no events.
+	EventBuffer int
 }
 
 // Params says how a trace is decoded. The zero value of a field means the

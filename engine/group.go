@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"deepprune/kernels"
+	"deepprune/kvcache"
+	"deepprune/prune"
+)
+
+// Group is one question with its k traces, submitted to an engine. Its methods
+// may be called from any goroutine.
+type Group struct {
+	engine *Engine
+	id     int64
+	ctx    context.Context
+	req    Request
+	prompt []int32
+	policy prune.Policy
+	events chan Event
+	done   chan struct{}
+	result *Result // valid after done, nil if the group never ran
+	err    error   // valid after done
+
+	// From here on owned by the step loop.
+	unwatch     func() bool // stops watching ctx
+	decider     prune.Decider
+	checkpoints []prune.Checkpoint
+	snapshot    prune.Snapshot
+	queue       []prune.Event // for the decider
+	traces      []trace
+	startLimit  int // traces below it may start
+	nextStart   int // traces below it have started
+	slots       int // traces that have a slot
+	held        int // traces in state Held
+	live        int // traces in state Running
+	pairs       int // judge pairs under way
+	finished    bool
+	silent      bool  // events is closed
+	broken      error // a policy that misbehaved
+
+	root         *kvcache.Sequence // prompt[:len(prompt)-1]
+	rootComputed int               // tokens of it whose KV is written
+
+	submitted, prefilled time.Time
+	usage                Usage
+	kv                   KVUse
+	judgeNanos           int64
+	judgeFLOPs           float64
+	reasonerFLOPs        float64 // of generated tokens, prefill not included
+	timing               Times
+}
+
+// ID is the group's number, unique within its engine, from 1.
+func (g *Group) ID() int64 { return g.id }
+
+// Events returns the channel of the group's events, nil unless the request asked
+// for one with EventBuffer. It is closed after EventDone; a reader that falls
+// EventBuffer events behind is dropped: its channel is closed early.
+func (g *Group) Events() <-chan Event { return g.events }
+
+// Wait waits for the group to end. The result is nil only if the group never
+// ran; the error is nil unless the group was cancelled or broke, so both may be
+// set: the result then holds the best vote so far.
+func (g *Group) Wait() (*Result, error) {
+	select {
+	case <-g.done:
+	case <-g.engine.done:
+		select {
+		case <-g.done:
+		default:
+			return nil, fmt.Errorf("engine: %w", ErrClosed)
+		}
+	}
+	return g.result, g.err
+}
+
+// Cancel ends the group with the best vote so far. It does not wait.
+func (g *Group) Cancel() {
+	g.engine.send(command{kind: commandCancel, group: g, at: time.Now()})
+}
+
+// CancelTrace stops trace i. It does not wait. A trace that has ended or an index
+// out of range is left alone.
+func (g *Group) CancelTrace(i int) {
+	g.engine.send(command{kind: commandCancelTrace, group: g, trace: i, at: time.Now()})
+}
+
+// newGroup checks a request and fills in the defaults of the checkpoint.
+func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
+	if r.Traces == 0 {
+		r.Traces = 1
+	}
+	if r.Traces < 0 || r.Traces > MaxTraces {
+		return nil, fmt.Errorf("%w: traces: %d is not between 1 and %d", ErrInvalid, r.Traces, MaxTraces)
+	}
+	if r.Policy == nil {
+		r.Policy = prune.None()
+	}
+	if r.Policy.NeedsJudge() && e.judge == nil {
+		return nil, fmt.Errorf("%w: policy %s needs a judge", ErrInvalid, r.Policy.Name())
+	}
+	prompt := r.Prompt
+	if prompt == nil {
+		if strings.TrimSpace(r.Question) == "" {
+			return nil, fmt.Errorf("%w: the question is empty", ErrInvalid)
+		}
+		var err error
+		if prompt, err = e.reasoner.Prompt(r.Question); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	if len(prompt) == 0 {
+		return nil, fmt.Errorf("%w: the prompt is empty", ErrInvalid)
+	}
+	for _, id := range prompt {
+		if id < 0 || int(id) >= e.reasoner.Config.VocabSize {
+			return nil, fmt.Errorf("%w: prompt: token %d is not in the vocabulary of %d", ErrInvalid, id, e.reasoner.Config.VocabSize)
+		}
+	}
+	var err error
+	if r.Params, err = e.completeParams(r.Params, len(prompt)); err != nil {
+		return nil, err
+	}
+	if p, ok := r.Policy.(interface{ IgnoresEOS() bool }); ok && p.IgnoresEOS() {
+		r.Params.IgnoreEOS = true
+	}
+	if err := e.checkFits(len(prompt), r.Params.MaxTokens, r.Policy); err != nil {
+		return nil, err
+	}
+	g := &Group{
+		engine: e, id: e.lastID.Add(1), ctx: ctx, req: r, prompt: prompt, policy: r.Policy,
+		done: make(chan struct{}), submitted: time.Now(),
+	}
+	if r.EventBuffer > 0 {
+		g.events = make(chan Event, r.EventBuffer)
+	}
+	return g, nil
+}
+
+// completeParams fills in defaults and refuses what makes no sense.
+func (e *Engine) completeParams(p Params, prompt int) (Params, error) {
+	gen := e.reasoner.Generation
+	if p.Temperature == 0 {
+		p.Temperature = gen.Temperature
+	}
+	if p.TopK == 0 {
+		p.TopK = gen.TopK
+	}
+	if p.TopP == 0 {
+		p.TopP = gen.TopP
+	}
+	switch {
+	case p.Temperature != p.Temperature || p.Temperature > 100:
+		return p, fmt.Errorf("%w: temperature: %v is not a number up to 100", ErrInvalid, p.Temperature)
+	case p.TopK < 0:
+		return p, fmt.Errorf("%w: top_k: %d is negative", ErrInvalid, p.TopK)
+	case !(p.TopP >= 0 && p.TopP <= 1):
+		return p, fmt.Errorf("%w: top_p: %v is not between 0 and 1", ErrInvalid, p.TopP)
+	case !(p.MinP >= 0 && p.MinP <= 1):
+		return p, fmt.Errorf("%w: min_p: %v is not between 0 and 1", ErrInvalid, p.MinP)
+	case p.MaxTokens < 0:
+		return p, fmt.Errorf("%w: max_tokens: %d is negative", ErrInvalid, p.MaxTokens)
+	}
+	for _, s := range p.Stop {
+		if s == "" {
+			return p, fmt.Errorf("%w: stop: a stop string is empty", ErrInvalid)
+		}
+	}
+	room := e.reasoner.MaxContext() - prompt
+	if room < 1 {
+		return p, fmt.Errorf("%w: the prompt has %d tokens, the context of %s %d", ErrTooLarge, prompt, e.reasoner.Name, e.reasoner.MaxContext())
+	}
+	if p.MaxTokens > room {
+		return p, fmt.Errorf("%w: max_tokens: %d after a prompt of %d exceed the context of %d", ErrTooLarge, p.MaxTokens, prompt, e.reasoner.MaxContext())
+	}
+	if p.MaxTokens == 0 {
+		p.MaxTokens = room
+	}
+	return p, nil
+}
+
+// checkFits refuses what could never run even alone: one trace at its longest
+// and, beside it, one pair of the judge.
+func (e *Engine) checkFits(prompt, generated int, policy prune.Policy) error {
+	// The root keeps its partly filled block while the trace writes a copy.
+	need := pageBytes(e.kv, blocksFor(prompt+generated)+1)
+	if policy.NeedsJudge() {
+		need += e.judge.pairBytes(policy.Checkpoints())
+	}
+	if need > e.kv.Arena.Bytes() {
+		return fmt.Errorf("%w: a trace of %d tokens needs %d bytes of KV memory, there are %d", ErrTooLarge, prompt+generated, need, e.kv.Arena.Bytes())
+	}
+	return nil
+}
+
+// pageBytes is the arena memory that n blocks take, in whole pages.
+func pageBytes(kv kernels.KV, n int) int64 {
+	perPage := kv.PageBytes / kv.BlockBytes()
+	return (int64(n) + perPage - 1) / perPage * kv.PageBytes
+}
+
+// accept makes a group part of the loop.
+func (e *Engine) accept(g *Group) {
+	k := g.req.Traces
+	g.decider = g.policy.New(k)
+	g.checkpoints = g.policy.Checkpoints()
+	g.snapshot = prune.Snapshot{Seed: g.req.Seed, Traces: make([]prune.Trace, k)}
+	g.traces = make([]trace, k)
+	for i := range g.traces {
+		g.traces[i].init(g, i)
+	}
+	g.startLimit = k
+	g.root = e.pool.NewSequence()
+	g.usage.PromptTokens = len(g.prompt)
+	e.groups = append(e.groups, g)
+	g.unwatch = context.AfterFunc(g.ctx, func() {
+		kind := commandCancel
+		if errors.Is(context.Cause(g.ctx), context.DeadlineExceeded) {
+			kind = commandDeadline
+		}
+		e.send(command{kind: kind, group: g, at: time.Now()})
+	})
+	e.emit(g, Event{Kind: EventSubmitted, Keeper: -1})
+	e.journal.submitted(Event{Group: g.id, Step: e.steps, Nanos: time.Since(e.start).Nanoseconds()}, g.submission())
+	e.decide(g, prune.Event{Kind: prune.Started})
+}
+
+// submission is what the group was asked, for the journal.
+func (g *Group) submission() JournalSubmission {
+	s := JournalSubmission{
+		Question: g.req.Question, Prompt: g.prompt, K: len(g.traces), Seed: g.req.Seed,
+		Policy: g.policy.Name(), Params: g.req.Params,
+	}
+	if m, ok := g.policy.(json.Marshaler); ok {
+		s.Settings, _ = m.MarshalJSON() // for the reader's information only
+	}
+	return s
+}
+
+// publish sends an event to the subscriber, and drops one that is too slow.
+func (g *Group) publish(ev Event) {
+	if g.events == nil || g.silent {
+		return
+	}
+	select {
+	case g.events <- ev:
+		g.silent = ev.Kind == EventDone
+	default:
+		g.silent = true
+	}
+	if g.silent {
+		close(g.events)
+	}
+}
+
+// fail ends a group that never ran.
+func (g *Group) fail(err error) {
+	g.err = err
+	if g.events != nil {
+		close(g.events)
+	}
+	close(g.done)
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"deepprune/model"
+	"deepprune/weights"
+)
+
+// JudgeSpec says how a judge is asked. It is read from judge.json in the judge's
+// checkpoint folder.
+//
+// The prompt of a pair is Head, the keeper's prefix, Mid, the other prefix, Tail.
+// The parts are tokenised one by one, so all up to Mid depends on the keeper alone
+// and its KV serves every pair against that keeper.
+type JudgeSpec struct {
+	Head string `json:"head"`
+	Mid  string `json:"mid"`
+	Tail string `json:"tail"`
+	// Same and Different are the words it answers with, one token each. The score
+	// is the probability of Same against Different.
+	Same      string `json:"same"`
+	Different string `json:"different"`
+	// Checkpoint is where the judge was trained to see prefixes cut.
+	Checkpoint struct {
+		Tokens int `json:"tokens"`
+		Words  int `json:"words"`
+	} `json:"checkpoint"`
+	// Threshold is the score above which two traces count as the same.
+	Threshold float64 `json:"threshold"`
+}
+
+// DefaultJudgeSpec asks in plain words. It is used for a checkpoint without a
+// judge.json.
+func DefaultJudgeSpec() JudgeSpec {
+	s := JudgeSpec{
+		Head:      "Two unfinished solutions of the same problem follow. Will they end in the same answer?\n\nSolution 1:\n",
+		Mid:       "\n\nSolution 2:\n",
+		Tail:      "\n\nSame answer (yes or no):",
+		Same:      " yes",
+		Different: " no",
+		Threshold: 0.5,
+	}
+	s.Checkpoint.Words = 25 // as in the paper
+	return s
+}
+
+// Judge is a small model that scores pairs of prefixes.
+type Judge struct {
+	Model *model.Model
+	Spec  JudgeSpec
+
+	same, different int32
+	head, mid, tail []int32
+}
+
+// NewJudge makes a judge of a model and of judge.json in its checkpoint.
+func NewJudge(m *model.Model, c *weights.Checkpoint) (*Judge, error) {
+	spec := DefaultJudgeSpec()
+	data, err := c.File("judge.json")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("engine: judge: %w", err)
+	default:
+		spec = JudgeSpec{}
+		if err := json.Unmarshal(data, &spec); err != nil {
+			return nil, fmt.Errorf("engine: judge.json: %w", err)
+		}
+	}
+	return NewJudgeWith(m, spec)
+}
+
+// NewJudgeWith makes a judge of a model that is asked as spec says.
+func NewJudgeWith(m *model.Model, spec JudgeSpec) (*Judge, error) {
+	j := &Judge{Model: m, Spec: spec}
+	for _, w := range []struct {
+		field, text string
+		id          *int32
+	}{{"same", spec.Same, &j.same}, {"different", spec.Different, &j.different}} {
+		ids := m.Tokenizer.Encode(nil, w.text)
+		if len(ids) != 1 {
+			return nil, fmt.Errorf("engine: judge.json: %s: %q is %d tokens of %s, not one", w.field, w.text, len(ids), m.Name)
+		}
+		*w.id = ids[0]
+	}
+	if j.same == j.different {
+		return nil, fmt.Errorf("engine: judge.json: same and different are the same word %q", spec.Same)
+	}
+	if !(spec.Threshold >= 0 && spec.Threshold <= 1) {
+		return nil, fmt.Errorf("engine: judge.json: threshold: %v is not between 0 and 1", spec.Threshold)
+	}
+	if spec.Checkpoint.Tokens < 0 || spec.Checkpoint.Words < 0 {
+		return nil, fmt.Errorf("engine: judge.json: checkpoint: negative")
+	}
+	j.head, j.mid, j.tail = m.Tokenizer.Encode(nil, spec.Head), m.Tokenizer.Encode(nil, spec.Mid), m.Tokenizer.Encode(nil, spec.Tail)
+	if len(j.head)+len(j.mid) == 0 || len(j.tail) == 0 {
+		return nil, fmt.Errorf("engine: judge.json: head or mid, and tail, must not be empty")
+	}
+	return j, nil
+}
+
+// keeperTokens are the tokens that all pairs against a keeper begin with.
+func (j *Judge) keeperTokens(prefix string) []int32 {
+	return append(j.quote(slices.Clone(j.head), prefix), j.mid...)
+}
+
+// traceTokens are the tokens of a pair after those of the keeper.
+func (j *Judge) traceTokens(prefix string) []int32 {
+	return append(j.quote(nil, prefix), j.tail...)
+}
+
+// quote appends the tokens of what a trace wrote. It is text: special tokens
+// written in it are spelled out.
+func (j *Judge) quote(dst []int32, prefix string) []int32 {
+	return j.Model.Tokenizer.EncodeParts(dst, model.Part{Text: prefix, Verbatim: true})
+}

@@ -1,0 +1,318 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"deepprune/kernels"
+	"deepprune/kvcache"
+	"deepprune/model"
+	"deepprune/prune"
+)
+
+// judgeRunner runs the judge within the step loop: it holds the pairs that wait
+// and the keepers' prefixes whose KV they share.
+//
+//	keeper   | head | keeper's prefix | mid |
+//	pair     |        shared blocks         | trace's prefix | tail | -> score
+//
+// A keeper's prefix is computed in one step and its pairs in the next, all of
+// them together as far as the budget goes.
+type judgeRunner struct {
+	*Judge
+	pool    *kvcache.Pool
+	kv      kernels.KV
+	decoder *model.Decoder
+	budget  int // rows of a step
+	answers int // pairs that can end in a step
+
+	keepers []*keeperPrefix
+	pairs   []*pair // in order of asking
+	work    []judgeWork
+	copies  []kvcache.Copy
+	batch   kernels.Batch
+	logits  []float32
+}
+
+// keeperPrefix is the part of the prompt that all pairs against a keeper share.
+type keeperPrefix struct {
+	group             *Group
+	trace, checkpoint int
+	tokens            []int32
+	seq               *kvcache.Sequence
+	computed          int
+	users             int // pairs that wait for it
+}
+
+// pair is a question to the judge. Once its keeper is computed it forks it.
+type pair struct {
+	group    *Group
+	keeper   *keeperPrefix
+	trace    int
+	tokens   []int32
+	seq      *kvcache.Sequence // nil until it is first planned
+	computed int               // of tokens
+}
+
+// judgeWork is n rows of a pair, or of its keeper if pair is nil.
+type judgeWork struct {
+	keeper *keeperPrefix
+	pair   *pair
+	n      int
+}
+
+func newJudgeRunner(j *Judge, pool *kvcache.Pool, kv kernels.KV, budget int) (*judgeRunner, error) {
+	r := &judgeRunner{Judge: j, pool: pool, kv: kv, budget: budget, answers: min(budget, 512)}
+	r.logits = make([]float32, max(j.same, j.different)+1)
+	var err error
+	if r.decoder, err = j.Model.NewDecoder(budget, r.answers); err != nil {
+		return nil, fmt.Errorf("engine: judge: %w", err)
+	}
+	return r, nil
+}
+
+// hasWork reports whether the step has judge rows. A nil runner has none.
+func (r *judgeRunner) hasWork() bool { return r != nil && len(r.work) > 0 }
+
+// pairBytes bounds the KV memory that one pair at any of the checkpoints needs.
+func (r *judgeRunner) pairBytes(checkpoints []prune.Checkpoint) int64 {
+	tokens := 0
+	for _, c := range checkpoints {
+		tokens = max(tokens, c.Tokens)
+	}
+	blocks := blocksFor(len(r.head)+len(r.mid)+len(r.tail)+2*tokens) + 1
+	return pageBytes(r.kv, blocks)
+}
+
+// ask queues a pair.
+func (r *judgeRunner) ask(g *Group, keeper, trace, checkpoint int) error {
+	for _, i := range []int{keeper, trace} {
+		if i < 0 || i >= len(g.traces) {
+			return fmt.Errorf("asked to judge trace %d of %d", i, len(g.traces))
+		}
+		if t := &g.traces[i]; checkpoint < 0 || checkpoint >= len(g.checkpoints) || checkpoint >= len(t.marks) && !t.state.Ended() {
+			return fmt.Errorf("asked to judge trace %d, which has not reached checkpoint %d", i, checkpoint)
+		}
+	}
+	p := &pair{group: g, trace: trace, keeper: r.prefix(g, keeper, checkpoint)}
+	p.tokens = r.traceTokens(g.traces[trace].prefix(checkpoint))
+	if n := len(p.keeper.tokens) + len(p.tokens); n > r.Model.MaxContext() {
+		return fmt.Errorf("judge: a pair of %d tokens exceeds the context of %s, %d", n, r.Model.Name, r.Model.MaxContext())
+	}
+	p.keeper.users++
+	g.pairs++
+	r.pairs = append(r.pairs, p)
+	return nil
+}
+
+// prefix finds the keeper's part of the prompt, or makes it.
+func (r *judgeRunner) prefix(g *Group, keeper, checkpoint int) *keeperPrefix {
+	for _, k := range r.keepers {
+		if k.group == g && k.trace == keeper && k.checkpoint == checkpoint {
+			return k
+		}
+	}
+	k := &keeperPrefix{group: g, trace: keeper, checkpoint: checkpoint, tokens: r.keeperTokens(g.traces[keeper].prefix(checkpoint))}
+	r.keepers = append(r.keepers, k)
+	return k
+}
+
+// planJudge reserves blocks for pairs in the order in which they were asked, up
+// to the judge's budget. At most one pair is left partly computed, and it is then
+// the first of the next step.
+func (e *Engine) planJudge() {
+	r := e.judge
+	r.work = r.work[:0]
+	r.dropStopped()
+	left, answers := r.budget, r.answers
+	for i := 0; i < len(r.pairs); i++ { // a policy asked for room may shorten it
+		if left == 0 || answers == 0 {
+			break
+		}
+		p := r.pairs[i]
+		k := p.keeper
+		if k.computed < len(k.tokens) {
+			planned := slices.ContainsFunc(r.work, func(w judgeWork) bool { return w.pair == nil && w.keeper == k })
+			if n := min(len(k.tokens)-k.computed, left); !planned && e.reserveKeeper(k, n) {
+				r.work = append(r.work, judgeWork{keeper: k, n: n})
+				left -= n
+			}
+			continue
+		}
+		if p.seq == nil {
+			p.seq, p.computed = k.seq.Fork(), 0
+		}
+		n := min(len(p.tokens)-p.computed, left)
+		if !e.reserve(&r.copies, p.seq, n, p.group, -1) {
+			if p.computed == 0 {
+				p.seq.Release()
+				p.seq = nil
+			}
+			continue
+		}
+		r.work = append(r.work, judgeWork{keeper: k, pair: p, n: n})
+		left -= n
+		if p.computed+n == len(p.tokens) {
+			answers--
+		}
+	}
+	r.work = slices.DeleteFunc(r.work, func(w judgeWork) bool {
+		return w.keeper.seq == nil || w.pair != nil && w.pair.seq == nil
+	})
+}
+
+func (e *Engine) reserveKeeper(k *keeperPrefix, n int) bool {
+	if k.seq == nil {
+		k.seq, k.computed = e.judge.pool.NewSequence(), 0
+	}
+	return e.reserve(&e.judge.copies, k.seq, n, k.group, -1)
+}
+
+// dropStopped forgets the pairs of traces that the policy has stopped since.
+func (r *judgeRunner) dropStopped() {
+	r.pairs = slices.DeleteFunc(r.pairs, func(p *pair) bool {
+		if p.group.traces[p.trace].state != prune.Pruned {
+			return false
+		}
+		r.release(p)
+		return true
+	})
+}
+
+// release gives back what a pair holds.
+func (r *judgeRunner) release(p *pair) {
+	if p.seq != nil {
+		p.seq.Release()
+		p.seq = nil
+	}
+	p.keeper.users--
+	p.group.pairs--
+}
+
+// runJudge runs the planned rows and tells the policies the verdicts.
+func (e *Engine) runJudge(ev *Event) {
+	r := e.judge
+	if !r.hasWork() {
+		return
+	}
+	began := time.Now()
+	for _, c := range r.copies {
+		e.dev.CopyBlock(r.kv, c.Dst, c.Src)
+	}
+	r.copies = r.copies[:0]
+	r.batch.Reset()
+	rows := 0
+	for _, w := range r.work {
+		rows += w.n
+		if w.pair == nil {
+			k := w.keeper
+			r.batch.Add(k.tokens[k.computed:k.computed+w.n], k.computed, k.seq.Blocks(), false)
+			continue
+		}
+		p := w.pair
+		r.batch.Add(p.tokens[p.computed:p.computed+w.n], len(p.keeper.tokens)+p.computed, p.seq.Blocks(), p.computed+w.n == len(p.tokens))
+	}
+	r.batch.Plan()
+	logits := r.decoder.Forward(&r.batch, r.kv)
+	row := 0
+	for _, w := range r.work {
+		e.account(w)
+		if w.pair == nil {
+			w.keeper.computed += w.n
+			continue
+		}
+		if w.pair.computed += w.n; w.pair.computed == len(w.pair.tokens) {
+			e.dev.Read(logits, row, r.logits)
+			row++
+			// The softmax over the two words.
+			score := 1 / (1 + math.Exp(float64(r.logits[r.different])-float64(r.logits[r.same])))
+			e.verdict(w.pair, score)
+		}
+	}
+	ev.JudgeRows = int32(rows)
+	r.pairs = slices.DeleteFunc(r.pairs, func(p *pair) bool { return p.computed == len(p.tokens) })
+	nanos := time.Since(began).Nanoseconds()
+	for _, w := range r.work {
+		w.keeper.group.judgeNanos += nanos * int64(w.n) / int64(rows)
+	}
+	for _, g := range e.groups {
+		if len(g.queue) > 0 {
+			e.drain(g)
+		}
+	}
+}
+
+// account adds the rows of a piece of work to its group.
+func (e *Engine) account(w judgeWork) {
+	g, from := w.keeper.group, w.keeper.computed
+	last := -1
+	if w.pair != nil {
+		from = len(w.keeper.tokens) + w.pair.computed
+		if w.pair.computed+w.n == len(w.pair.tokens) {
+			last = from + w.n - 1
+		}
+	}
+	g.usage.JudgeTokens += w.n
+	for p := from; p < from+w.n; p++ {
+		g.judgeFLOPs += e.judge.Model.Config.FLOPs(p, p == last)
+	}
+}
+
+// verdict records a score; the policy hears of it when all of the step are in.
+func (e *Engine) verdict(p *pair, score float64) {
+	g, k := p.group, p.keeper
+	e.judge.release(p)
+	g.usage.JudgePairs++
+	e.counts.PairsJudged++
+	e.emit(g, Event{Kind: EventJudged, Trace: int32(p.trace), Keeper: int32(k.trace), Score: float32(score)})
+	g.queue = append(g.queue, prune.Event{Kind: prune.Judged, Trace: p.trace, Keeper: k.trace, Checkpoint: k.checkpoint, Score: score})
+}
+
+// dropIdle gives back the keepers' prefixes that no pair waits for; false if there
+// are none. They are computed again if they are asked for.
+func (r *judgeRunner) dropIdle() bool {
+	dropped := false
+	for _, k := range r.keepers {
+		if k.users == 0 && k.seq != nil {
+			k.seq.Release()
+			k.seq, k.computed = nil, 0
+			dropped = true
+		}
+	}
+	return dropped
+}
+
+// forget drops all that concerns a group.
+func (r *judgeRunner) forget(g *Group) {
+	r.pairs = slices.DeleteFunc(r.pairs, func(p *pair) bool {
+		if p.group == g {
+			r.release(p)
+		}
+		return p.group == g
+	})
+	r.keepers = slices.DeleteFunc(r.keepers, func(k *keeperPrefix) bool {
+		if k.group == g && k.seq != nil {
+			k.seq.Release()
+			k.seq = nil
+		}
+		return k.group == g
+	})
+}
+
+// blocks is the number of blocks held for a group.
+func (r *judgeRunner) blocks(g *Group) int {
+	n := 0
+	for _, k := range r.keepers {
+		if k.group == g && k.seq != nil {
+			n += len(k.seq.Blocks())
+		}
+	}
+	for _, p := range r.pairs {
+		if p.group == g && p.seq != nil {
+			n += len(p.seq.Blocks()) - len(p.keeper.tokens)/kernels.BlockSize
+		}
+	}
+	return n
+}

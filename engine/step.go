@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"deepprune/kernels"
+	"deepprune/prune"
+)
+
+// step runs the models once and acts on what comes out.
+func (e *Engine) step() {
+	began := time.Now()
+	e.assignSlots()
+	e.plan()
+	if e.judge != nil {
+		e.planJudge()
+	}
+	e.dropStaleWork()
+	if len(e.work) == 0 && !e.judge.hasWork() {
+		e.endStalled()
+		e.reap()
+		return
+	}
+	e.steps++
+	if !e.lat.prunedAt.IsZero() {
+		e.lat.reuse.observe(time.Since(e.lat.prunedAt))
+		e.lat.prunedAt = time.Time{}
+	}
+	ev := Event{Kind: EventStep, Keeper: -1}
+	e.countMemory()
+	e.runReasoner(&ev)
+	e.runJudge(&ev)
+	e.report(ev)
+	e.reap()
+	if e.opt.CheckInvariants {
+		if err := e.check(); err != nil {
+			panic(err)
+		}
+	}
+	e.lat.step.observe(time.Since(began))
+}
+
+// dropStaleWork removes rows whose trace lost its blocks to an older one, or to
+// its policy, after they were planned.
+func (e *Engine) dropStaleWork() {
+	kept := e.work[:0]
+	for _, w := range e.work {
+		if w.trace == nil && w.group.root.Len() > 0 || w.trace != nil && w.trace.slot && w.trace.seq != nil {
+			kept = append(kept, w)
+		}
+	}
+	e.work = kept
+}
+
+// runReasoner runs the planned rows and takes in the sampled tokens.
+func (e *Engine) runReasoner(ev *Event) {
+	// Copies on write come first: a block that was shared when it was reserved is
+	// read here and written below.
+	for _, c := range e.copies {
+		e.dev.CopyBlock(e.kv, c.Dst, c.Src)
+	}
+	e.copies = e.copies[:0]
+	if len(e.work) == 0 {
+		return
+	}
+	e.batch.Reset()
+	e.params = e.params[:0]
+	for _, w := range e.work {
+		if w.trace == nil {
+			e.batch.Add(w.group.prompt[w.from:w.from+w.n], w.from, w.group.root.Blocks(), false)
+			ev.PrefillRows += int32(w.n)
+			continue
+		}
+		e.row = e.row[:0]
+		for i := range w.n {
+			e.row = append(e.row, w.trace.token(w.from+i))
+		}
+		e.batch.Add(e.row, w.from, w.trace.seq.Blocks(), w.last)
+		if w.n == 1 {
+			ev.Rows++
+		} else {
+			ev.PrefillRows += int32(w.n)
+		}
+		if w.last {
+			e.params = append(e.params, w.trace.sampleParams())
+		}
+	}
+	e.batch.Plan()
+	logits := e.decoder.Forward(&e.batch, e.kv)
+	if n := len(e.params); cap(e.sampled) < n {
+		e.sampled = make([]kernels.Sampled, e.opt.Slots)
+	}
+	e.sampled = e.sampled[:len(e.params)]
+	if len(e.params) > 0 {
+		e.dev.Sample(logits, e.params, e.sampled)
+	}
+	e.takeIn()
+}
+
+// takeIn advances what the step computed: the KV written, the tokens sampled.
+func (e *Engine) takeIn() {
+	next := 0
+	for _, w := range e.work {
+		g := w.group
+		if w.trace == nil {
+			g.rootComputed += w.n
+			g.root.Publish(g.prompt[:g.rootComputed])
+			if g.rootComputed == len(g.prompt)-1 && g.prefilled.IsZero() {
+				g.prefilled = time.Now()
+			}
+			continue
+		}
+		w.trace.computed += w.n
+		if w.last {
+			e.advance(w.trace, e.sampled[next])
+			next++
+		}
+	}
+	for _, g := range e.groups {
+		if len(g.queue) > 0 {
+			e.drain(g)
+		}
+	}
+}
+
+// advance appends a token to a trace and tells its policy what that led to.
+func (e *Engine) advance(t *trace, s kernels.Sampled) {
+	g := t.group
+	state := t.append(s)
+	g.usage.GeneratedTokens++
+	g.reasonerFLOPs += e.reasoner.Config.FLOPs(t.length()-2, true)
+	e.emit(g, Event{Kind: EventTokens, Trace: int32(t.index), Keeper: -1, Token: s.Token, Tokens: int32(len(t.tokens))})
+	switch state {
+	case prune.Running:
+	case prune.Held:
+		e.leaveSlot(t)
+		t.setState(prune.Held)
+		e.emit(g, Event{Kind: EventHeld, Trace: int32(t.index), Keeper: -1, Tokens: int32(len(t.tokens))})
+		g.queue = append(g.queue, prune.Event{Kind: prune.Reached, Trace: t.index, Keeper: -1, Checkpoint: len(t.marks) - 1})
+	default:
+		e.endTrace(t, state)
+	}
+}
+
+// endTrace ends a trace by itself: it finished, met its limit, was cancelled or
+// failed.
+func (e *Engine) endTrace(t *trace, s prune.State) int {
+	e.leaveSlot(t)
+	freed := e.dropBlocks(t)
+	t.setState(s)
+	if s == prune.Finished || s == prune.Length {
+		t.settle()
+	}
+	e.emit(t.group, Event{Kind: EventEnded, Trace: int32(t.index), Keeper: -1, State: uint8(s), Tokens: int32(len(t.tokens)), Blocks: int32(freed)})
+	t.group.queue = append(t.group.queue, prune.Event{Kind: prune.Ended, Trace: t.index, Keeper: -1})
+	return freed
+}
+
+// cancelTrace stops one trace at the user's word.
+func (e *Engine) cancelTrace(g *Group, i int) {
+	if i < 0 || i >= len(g.traces) || g.traces[i].state.Ended() {
+		return
+	}
+	e.endTrace(&g.traces[i], prune.Cancelled)
+	e.drain(g)
+	e.reap()
+}
+
+// countMemory adds what every group holds during this step to its account.
+func (e *Engine) countMemory() {
+	for _, g := range e.groups {
+		blocks := len(g.root.Blocks())
+		for i := range g.traces {
+			blocks += g.traces[i].blocks()
+		}
+		bytes := int64(blocks) * e.kv.BlockBytes()
+		g.kv.Reasoner.PeakBlocks = max(g.kv.Reasoner.PeakBlocks, blocks)
+		if e.judge != nil {
+			judge := e.judge.blocks(g)
+			bytes += int64(judge) * e.judge.kv.BlockBytes()
+			g.kv.Judge.PeakBlocks = max(g.kv.Judge.PeakBlocks, judge)
+		}
+		g.kv.PeakBytes = max(g.kv.PeakBytes, bytes)
+		g.kv.ByteSteps += bytes
+	}
+}
+
+// report sends the step event, once to the journal and to every group's reader.
+func (e *Engine) report(ev Event) {
+	ev.Step = e.steps
+	ev.Blocks = int32(e.pool.Used())
+	if e.judge != nil {
+		ev.JudgeBlocks = int32(e.judge.pool.Used())
+	}
+	ev.Bytes = e.arena.UsedBytes()
+	ev.Nanos = time.Since(e.start).Nanoseconds()
+	e.journal.record(ev)
+	for _, g := range e.groups {
+		ev.Group = g.id
+		g.publish(ev)
+	}
+}
+
+// check verifies the bookkeeping of memory and slots.
+func (e *Engine) check() error {
+	if err := e.arena.Check(); err != nil {
+		return fmt.Errorf("step %d: %w", e.steps, err)
+	}
+	slots := 0
+	for _, g := range e.groups {
+		n := 0
+		for i := range g.traces {
+			t := &g.traces[i]
+			if t.slot {
+				n++
+			}
+			if t.slot && t.state != prune.Running {
+				return fmt.Errorf("step %d: group %d trace %d is %v and has a slot", e.steps, g.id, i, t.state)
+			}
+			if t.state.Ended() && t.seq != nil {
+				return fmt.Errorf("step %d: group %d trace %d is %v and has blocks", e.steps, g.id, i, t.state)
+			}
+		}
+		if n != g.slots {
+			return fmt.Errorf("step %d: group %d counts %d slots, has %d", e.steps, g.id, g.slots, n)
+		}
+		slots += n
+	}
+	if slots != e.running || slots > e.opt.Slots {
+		return fmt.Errorf("step %d: %d of %d slots counted, %d taken", e.steps, e.running, e.opt.Slots, slots)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+
+	"deepprune/kernels"
+	"deepprune/kvcache"
+	"deepprune/prune"
+)
+
+// trace is one sampled chain of thought of a group. Owned by the step loop.
+//
+// Its sequence holds prompt and generated tokens:
+//
+//	| prompt[:n-1]  | prompt[n-1] | tokens[0] … tokens[len-1] |
+//	| root's blocks | own blocks                              |
+//
+// computed counts the positions whose KV is written. The last token is never
+// computed before it is needed: a running trace has one token pending, a new or
+// preempted one has all from the root on.
+type trace struct {
+	group *Group
+	index int
+	state prune.State
+	slot  bool
+	seq   *kvcache.Sequence // nil without blocks
+
+	tokens   []int32
+	computed int
+	text     []byte // without the end-of-text token
+	logProb  float64
+	words    prune.WordCounter
+	marks    []mark // checkpoints reached
+
+	answer   string // of an ended trace, normalised
+	boxed    bool   // the answer was marked as one
+	keeper   int    // of a pruned trace, -1 for none
+	score    float64
+	reason   string
+	prunedAt int64 // step
+}
+
+// mark is a checkpoint that a trace has reached.
+type mark struct{ tokens, text int }
+
+func (t *trace) init(g *Group, index int) {
+	*t = trace{group: g, index: index, keeper: -1}
+}
+
+// view is the trace as the policy sees it.
+func (t *trace) view() *prune.Trace { return &t.group.snapshot.Traces[t.index] }
+
+// setState keeps the group's counts and the policy's view in step.
+func (t *trace) setState(s prune.State) {
+	t.group.count(t.state, -1)
+	t.group.count(s, +1)
+	t.state = s
+	t.view().State = s
+}
+
+func (g *Group) count(s prune.State, n int) {
+	switch s {
+	case prune.Running:
+		g.live += n
+	case prune.Held:
+		g.held += n
+	}
+}
+
+// length is the number of tokens of prompt and trace.
+func (t *trace) length() int { return len(t.group.prompt) + len(t.tokens) }
+
+// pending is the number of tokens whose KV is still to be computed.
+func (t *trace) pending() int { return t.length() - t.computed }
+
+// token returns the token at a position of prompt and trace.
+func (t *trace) token(position int) int32 {
+	if n := len(t.group.prompt); position >= n {
+		return t.tokens[position-n]
+	}
+	return t.group.prompt[position]
+}
+
+// sampleParams are the parameters of the next token.
+func (t *trace) sampleParams() kernels.SampleParams {
+	p := &t.group.req.Params
+	return kernels.SampleParams{
+		Temperature: float32(p.Temperature),
+		TopK:        int32(p.TopK),
+		TopP:        float32(p.TopP),
+		MinP:        float32(p.MinP),
+		Seed:        t.group.req.Seed,
+		Trace:       uint32(t.index),
+		Position:    uint32(len(t.tokens)),
+	}
+}
+
+// append adds a sampled token and returns the state the trace is in now: Running,
+// Held at a checkpoint, Finished or Length.
+func (t *trace) append(s kernels.Sampled) prune.State {
+	g := t.group
+	m := g.engine.reasoner
+	p := &g.req.Params
+	t.tokens = append(t.tokens, s.Token)
+	t.logProb += float64(s.LogProb)
+	v := t.view()
+	v.Tokens, v.LogProb = len(t.tokens), t.logProb
+
+	if !p.IgnoreEOS && (slices.Contains(m.Generation.EOS, s.Token) || slices.Contains(p.StopTokens, s.Token)) {
+		return prune.Finished
+	}
+	before := len(t.text)
+	t.text = m.Tokenizer.AppendToken(t.text, s.Token)
+	if t.stopString(before) {
+		return prune.Finished
+	}
+	if len(t.tokens) >= p.MaxTokens {
+		return prune.Length
+	}
+	if n := len(t.marks); n < len(g.checkpoints) {
+		t.words.Add(t.text[before:])
+		c := g.checkpoints[n]
+		if c.Tokens > 0 && len(t.tokens) >= c.Tokens || c.Words > 0 && t.words.Count() >= c.Words {
+			t.marks = append(t.marks, mark{tokens: len(t.tokens), text: len(t.text)})
+			v.Checkpoints = len(t.marks)
+			return prune.Held
+		}
+	}
+	return prune.Running
+}
+
+// stopString looks for a stop string that ends in the text from byte before on,
+// and cuts the text in front of it.
+func (t *trace) stopString(before int) bool {
+	for _, s := range t.group.req.Params.Stop {
+		from := max(0, before-len(s)+1)
+		if i := bytes.Index(t.text[from:], []byte(s)); i >= 0 {
+			t.text = t.text[:from+i]
+			return true
+		}
+	}
+	return false
+}
+
+// prefix is the text of the trace up to a checkpoint, or all of it if it ended
+// before.
+func (t *trace) prefix(checkpoint int) string {
+	if checkpoint < len(t.marks) {
+		return string(t.text[:t.marks[checkpoint].text])
+	}
+	return string(t.text)
+}
+
+// settle extracts the answer of a trace that has just ended by itself. A trace
+// cut at its limit has one only if it said so.
+func (t *trace) settle() {
+	answer, method := prune.Extract(string(t.text))
+	t.boxed = method == prune.MethodBoxed
+	if t.state == prune.Finished || t.boxed {
+		t.answer = answer
+	}
+	t.view().Answer = t.answer
+}
+
+// blocks is the number of blocks the trace holds beside those of the root.
+func (t *trace) blocks() int {
+	if t.seq == nil {
+		return 0
+	}
+	return max(0, len(t.seq.Blocks())-(len(t.group.prompt)-1)/kernels.BlockSize)
+}
+
+// blocksFor is the number of blocks that hold n tokens.
+func blocksFor(n int) int { return (n + kernels.BlockSize - 1) / kernels.BlockSize }
