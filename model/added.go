@@ -80,8 +80,8 @@ func (a *addedTokens) find(trusted, text string, done, at int) (added, bool) {
 			at = m.end
 			continue
 		}
-		if token.LStrip {
-			m.begin = max(done, spaceBefore(text[:m.begin]))
+		if token.LStrip && m.begin > done {
+			m.begin = done + spaceBefore(text[done:m.begin])
 		}
 		if token.RStrip {
 			m.end += spaceAfter(text[m.end:])

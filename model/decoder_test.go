@@ -182,7 +182,7 @@ func TestForwardEqualsReference(t *testing.T) {
 
 // TestForwardInPieces checks that a prompt has the same bits in one piece, in
 // chunks of any size, token by token, with all logits wanted or few, and beside
-// another sequence.
+// other sequences, one of which shares its beginning.
 func TestForwardInPieces(t *testing.T) {
 	for _, name := range checkpointNames {
 		t.Run(name, func(t *testing.T) {
@@ -209,6 +209,22 @@ func TestForwardInPieces(t *testing.T) {
 					}
 					at += len(piece)
 				}
+			}
+			// Two sequences that share their first 64 tokens, and a stranger.
+			s := newSession(t, dev, m, 512)
+			s.run(prompt[:64], func(int) bool { return false })
+			n := len(prompt)
+			other := slices.Concat(s.blocks[:4], s.blocks[20:])
+			s.batch.Reset()
+			s.batch.Add(prompt[3:90], 0, s.blocks[10:], true)
+			first := s.batch.Add(prompt[64:], 64, s.blocks[:10], true)
+			second := s.batch.Add(prompt[64:n-1], 64, other, true)
+			s.batch.Plan()
+			logits := s.decoder.Forward(&s.batch, s.kv)
+			for i, position := range map[int]int{first: n - 1, second: n - 2} {
+				row := make([]float32, logits.Cols())
+				dev.Read(logits, i, row)
+				compare("beside others", position, row)
 			}
 			for _, every := range []int{2, 50, 1000} {
 				s := newSession(t, dev, m, 256)

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 var tokenizerNames = []string{"gpt2", "gpt2-space", "qwen2", "llama3"}
@@ -184,6 +186,22 @@ func TestInvalidTextIsEncodedAsReplacement(t *testing.T) {
 		want := tokenizer.Encode(nil, strings.ToValidUTF8(text, "\uFFFD"))
 		if got := tokenizer.Encode(nil, text); !slices.Equal(got, want) {
 			t.Errorf("Encode(%q) = %v; want %v", text, got, want)
+		}
+	}
+}
+
+// TestComposeEqualsNorm compares the normaliser for many marks with package norm
+// on texts of few.
+func TestComposeEqualsNorm(t *testing.T) {
+	for _, name := range tokenizerNames {
+		for _, g := range readCases(t, name) {
+			want := norm.NFC.String(g.text)
+			if strings.Contains(want, "\u034f") && !strings.Contains(g.text, "\u034f") {
+				continue // many marks
+			}
+			if got := compose(decompose(g.text)); got != want {
+				t.Errorf("compose(decompose(%+q)) = %+q; want %+q", g.text, got, want)
+			}
 		}
 	}
 }
