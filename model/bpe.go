@@ -20,7 +20,7 @@ type BPE struct {
 	next func(text string) int
 
 	bytes        [256]int32       // the token of each byte, or -1
-	words        map[string]int32 // tokens by their bytes, without the added ones
+	words        map[string]int32 // tokens by their bytes, without the special ones
 	merges       map[pair]merge
 	ignoreMerges bool // a word in the vocabulary is one token, whatever the merges
 

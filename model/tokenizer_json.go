@@ -276,6 +276,9 @@ func (t *BPE) readAdded(tokens []addedToken, vocab map[string]int32) error {
 		}
 		t.tokens[a.ID] = a.Content
 		t.addedIDs[a.Content] = a.ID
+		if a.Special {
+			delete(t.words, a.Content) // no user's word may be one
+		}
 		if a.Normalized {
 			t.addedAfter.add(t.normalize(a.Content), a)
 		} else {

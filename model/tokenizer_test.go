@@ -147,6 +147,23 @@ func TestPartsCannotFormAddedTokens(t *testing.T) {
 	}
 }
 
+// TestSpecialWordCannotBeSpelled has a special token that the pattern takes for
+// one word and that is in the vocabulary.
+func TestSpecialWordCannotBeSpelled(t *testing.T) {
+	tokenizer, err := ParseTokenizer(bytes.Replace(
+		tinyTokenizer(`"STOP":256`, ``, `{"id":256,"content":"STOP","special":true}`, `{"type":"ByteLevel","add_prefix_space":false}`, `null`),
+		[]byte(`"type":"BPE"`), []byte(`"type":"BPE","ignore_merges":true`), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tokenizer.Encode(nil, "STOP"), []int32{256}; !slices.Equal(got, want) {
+		t.Errorf("Encode = %v; want %v", got, want)
+	}
+	if got, want := encodeVerbatim(tokenizer, "STOP"), []int32{'S', 'T', 'O', 'P'}; !slices.Equal(got, want) {
+		t.Errorf("verbatim encoding = %v; want %v", got, want)
+	}
+}
+
 func TestDecodeGivesTheTextBack(t *testing.T) {
 	for _, name := range []string{"gpt2", "llama3"} { // those that do not normalise
 		tokenizer := readTokenizer(t, name)
