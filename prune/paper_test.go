@@ -99,6 +99,11 @@ func TestPaperIsThePublishedMethod(t *testing.T) {
 			if ended := tr.State != prune.Pruned; ended != want {
 				t.Fatalf("seed %d: trace %d is %v; finishers are %v", seed, i, tr.State, finishers)
 			}
+			if s := got.stops[i]; s.Kind == prune.Stop && s.Keeper >= 0 {
+				if at := slices.IndexFunc(clusters, func(c []int) bool { return c[0] == s.Keeper }); s.Keeper == i || !slices.Contains(clusters[at], i) || !(s.Score > o.Threshold) {
+					t.Fatalf("seed %d: trace %d: %+v", seed, i, s)
+				}
+			}
 			says := slices.Contains(finishers, i) && tr.State != prune.Failed && tr.Answer != ""
 			if votes(got.ballots, i) != says {
 				t.Fatalf("seed %d: ballots are %v; finishers are %v", seed, got.ballots, finishers)
