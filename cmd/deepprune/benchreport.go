@@ -183,14 +183,18 @@ func (r *benchReport) table(w io.Writer) error {
 	a, c, q := &r.Off, &r.On, r.OnOverOff
 	row("pruning", "off", "on", "on/off")
 	row("generated tokens", figures.Count(a.GeneratedTokens), figures.Count(c.GeneratedTokens), ratio(q.GeneratedTokens))
-	row("  with the judge's", figures.Count(a.TokensWithJudge), figures.Count(c.TokensWithJudge), ratio(q.TokensWithJudge))
-	row("  with the judge's work", figures.Count(int64(a.CostWithJudge)), figures.Count(int64(c.CostWithJudge)), ratio(q.CostWithJudge))
+	if c.JudgePairs > 0 {
+		row("  with the judge's", figures.Count(a.TokensWithJudge), figures.Count(c.TokensWithJudge), ratio(q.TokensWithJudge))
+		row("  with the judge's work", figures.Count(int64(a.CostWithJudge)), figures.Count(int64(c.CostWithJudge)), ratio(q.CostWithJudge))
+	}
 	row("wall clock", figures.Milliseconds(a.WallMS), figures.Milliseconds(c.WallMS), ratio(q.Wall))
 	row("KV peak of a group", figures.Bytes(a.PeakBytes), figures.Bytes(c.PeakBytes), ratio(q.PeakBytes))
 	row("KV MiB × steps", figures.Count(a.ByteSteps>>20), figures.Count(c.ByteSteps>>20), ratio(q.ByteSteps))
 	row("KV reclaimed by prunes", figures.Bytes(a.ReclaimedBytes), figures.Bytes(c.ReclaimedBytes), "")
 	row("traces pruned", figures.Count(a.TracesPruned), figures.Count(c.TracesPruned), "")
-	row("pairs judged", figures.Count(a.JudgePairs), figures.Count(c.JudgePairs), "")
+	if c.JudgePairs > 0 {
+		row("pairs judged", figures.Count(a.JudgePairs), figures.Count(c.JudgePairs), "")
+	}
 	if a.Accuracy != nil && c.Accuracy != nil {
 		row("right answers", fmt.Sprintf("%d of %d", a.Correct, a.Known), fmt.Sprintf("%d of %d", c.Correct, c.Known), "")
 		row("accuracy", tenths(a.Accuracy), tenths(c.Accuracy), "")

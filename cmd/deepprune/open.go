@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 
 	"deepprune/engine"
 	"deepprune/kernels"
@@ -21,7 +22,8 @@ import (
 type pair interface {
 	// Engine makes an engine of the pair; one at a time.
 	Engine(journal io.Writer) (runner, error)
-	// Text decodes generated tokens. It may be called while an engine runs.
+	// Text decodes generated tokens, the end of text left out. It may be called
+	// while an engine runs.
 	Text(ids []int32) string
 	Describe() description
 	Close() error
@@ -176,7 +178,12 @@ func openDevice(f *engineFlags) (kernels.Device, error) {
 
 func (m *models) Describe() description { return m.description }
 
-func (m *models) Text(ids []int32) string { return m.reasoner.Tokenizer.Decode(ids) }
+func (m *models) Text(ids []int32) string {
+	for len(ids) > 0 && slices.Contains(m.reasoner.Generation.EOS, ids[len(ids)-1]) {
+		ids = ids[:len(ids)-1]
+	}
+	return m.reasoner.Tokenizer.Decode(ids)
+}
 
 func (m *models) Close() error { return m.device.Close() }
 

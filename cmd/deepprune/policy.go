@@ -73,9 +73,9 @@ func (f *policyFlags) check(k int, changed func(name string) bool) error {
 	return nil
 }
 
-// policy makes the policy. Parameters without a flag are those of defaults, where
-// these have any, else the policy's own.
-func (f *policyFlags) policy(defaults prune.Options) (prune.Policy, error) {
+// options are the parameters of the flags; those without one are defaults, or
+// zero, which means the policy's own.
+func (f *policyFlags) options(defaults prune.Options) prune.Options {
 	opt := defaults
 	if f.checkpointTokens > 0 || f.checkpointWords > 0 {
 		opt.Checkpoint = prune.Checkpoint{Tokens: f.checkpointTokens, Words: f.checkpointWords}
@@ -87,6 +87,12 @@ func (f *policyFlags) policy(defaults prune.Options) (prune.Policy, error) {
 	if f.pruneAt > 0 {
 		opt.Checkpoint = prune.Checkpoint{Tokens: f.pruneAt}
 	}
+	return opt
+}
+
+// policy makes the policy.
+func (f *policyFlags) policy(defaults prune.Options) (prune.Policy, error) {
+	opt := f.options(defaults)
 	if f.schedule != "" {
 		file, err := os.Open(f.schedule)
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -152,11 +153,12 @@ func (a *app) follow(f *solveFlags, req engine.Request, p pair, e runner, g grou
 		return res, errors.Join(err, a.printJSON(res))
 	}
 	stats := e.Stats()
-	info := p.Describe().Device
+	d := p.Describe()
 	setup := live.Setup{
 		Question: req.Question, Policy: req.Policy.Name(), Traces: req.Traces, Seed: req.Seed,
-		Device:  strings.TrimSpace(info.Kind + " " + info.Kernels),
-		KVBytes: stats.CapacityBytes, BlockBytes: stats.Reasoner.BlockBytes, JudgeBlockBytes: stats.Judge.BlockBytes,
+		Device:    strings.TrimSpace(d.Device.Kind + " " + d.Device.Kernels),
+		Threshold: cmp.Or(f.options(d.Defaults).Threshold, 0.5),
+		KVBytes:   stats.CapacityBytes, BlockBytes: stats.Reasoner.BlockBytes, JudgeBlockBytes: stats.Judge.BlockBytes,
 	}
 	width, terminal := a.terminal()
 	if f.plain || !terminal {

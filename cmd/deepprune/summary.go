@@ -18,9 +18,14 @@ import (
 const maxVotes = 8
 
 // summarise writes what became of a group: the answer, the votes, what was saved.
-// hue gives an answer the colour it has in the picture above; nil for none.
+// hue gives an answer the colour it has in the picture above, under which the text
+// is then set; nil for no picture.
 func summarise(w io.Writer, r *engine.Result, width int, hue func(answer string) int) error {
 	s := summary{r: r, width: min(max(width, 40), 100), hue: hue}
+	if hue != nil {
+		s.indent = " "
+		s.width--
+	}
 	s.answer()
 	s.votes()
 	s.traces()
@@ -40,17 +45,18 @@ func summarise(w io.Writer, r *engine.Result, width int, hue func(answer string)
 
 // summary is a summary being written.
 type summary struct {
-	r     *engine.Result
-	width int
-	hue   func(string) int
-	b     strings.Builder
+	r      *engine.Result
+	width  int
+	indent string
+	hue    func(string) int
+	b      strings.Builder
 }
 
 // row writes a labelled line.
 func (s *summary) row(label, text string) { s.rowIn(ink.Plain, label, text) }
 
 func (s *summary) rowIn(i ink.Ink, label, text string) {
-	s.b.WriteString(strings.TrimRight(ink.Faint.Write(fmt.Sprintf("%-9s", label))+i.Write(text), " ") + "\n")
+	s.b.WriteString(strings.TrimRight(s.indent+ink.Faint.Write(fmt.Sprintf("%-9s", label))+i.Write(text), " ") + "\n")
 }
 
 func (s *summary) answer() {
@@ -76,7 +82,7 @@ func (s *summary) votes() {
 		return
 	}
 	widest = min(widest, 24)
-	const facts = 26 // "  100%  weight 64  12 traces"
+	const facts = 20 // " 100%  8,192 traces"
 	bar := max(8, min(36, s.width-9-widest-2-facts))
 	for i, v := range votes {
 		label := []string{"votes", ""}[min(i, 1)]
@@ -96,7 +102,7 @@ func (s *summary) votes() {
 		out.Put(color, figures.Bar(v.Weight/total, bar))
 		out.Pad(widest + 2 + bar + 1)
 		out.Put(ink.Plain, fmt.Sprintf("%4s", figures.Percent(v.Weight/total)))
-		out.Put(ink.Faint, "  of "+figures.Plural(len(v.Traces), "trace", "traces"))
+		out.Put(ink.Faint, "  "+figures.Plural(len(v.Traces), "trace", "traces"))
 		s.row(label, out.String())
 	}
 }

@@ -28,6 +28,9 @@ type Setup struct {
 	// KVBytes is the memory for KV blocks, and BlockBytes and JudgeBlockBytes are
 	// the sizes of a block of the reasoner and of the judge.
 	KVBytes, BlockBytes, JudgeBlockBytes int64
+	// Threshold is the judge's score above which a trace is drawn in the colour of
+	// a keeper, before the policy has decided.
+	Threshold float64
 	// Text decodes generated tokens; nil draws no text.
 	Text func(ids []int32) string
 	// Answer extracts the answer of a whole trace; nil shows answers at the end only.
@@ -46,7 +49,7 @@ type Board struct {
 	scale  float64
 	hues   map[int]int    // hue of a keeper
 	voices map[string]int // hue of an answer
-	hueN   int
+	hueN   int            // hues given out
 	result *engine.Result
 }
 
@@ -54,11 +57,12 @@ type Board struct {
 type lane struct {
 	state   prune.State
 	tokens  int
-	keeper  int // -1 for none
+	keeper  int // that it was pruned in favour of, -1 for none
 	score   float64
+	cluster int     // keeper of the cluster the judge sees it in, -1 for none or its own
+	likely  float64 // the score that says so
 	reason  string
 	answer  string
-	kept    bool // a cluster's keeper
 	away    bool // preempted or evicted: its blocks are gone for now
 	ids     []int32
 	members int // traces pruned in its favour
@@ -96,7 +100,7 @@ func NewBoard(s Setup) *Board {
 		scale:  firstScale,
 	}
 	for i := range b.lanes {
-		b.lanes[i].keeper = -1
+		b.lanes[i].keeper, b.lanes[i].cluster = -1, -1
 	}
 	return b
 }
@@ -131,9 +135,16 @@ func (b *Board) Apply(ev engine.Event) {
 		l.state = prune.Held
 	case engine.EventResumed:
 		l.state = prune.Running
-		b.keep(int(ev.Trace))
+		if l.cluster < 0 {
+			b.keep(int(ev.Trace))
+		}
 	case engine.EventJudged:
 		b.counts.Pairs++
+		// Keepers come before those who join them, so there are no circles.
+		if s := float64(ev.Score); s > max(b.Threshold, l.likely) && ev.Keeper >= 0 && ev.Keeper < ev.Trace {
+			l.cluster, l.likely = int(ev.Keeper), s
+			b.keep(b.root(l.cluster))
+		}
 	case engine.EventPruned:
 		l.grow(int(ev.Tokens))
 		b.prune(l, int(ev.Keeper), float64(ev.Score), ev.Reason)
@@ -177,42 +188,64 @@ func (b *Board) end(l *lane, s prune.State) {
 
 // keep makes a trace the keeper of its own cluster, which gives it a hue.
 func (b *Board) keep(i int) {
-	b.lanes[i].kept = true
 	if _, ok := b.hues[i]; !ok {
 		b.hues[i] = b.hueN
 		b.hueN++
 	}
 }
 
-// hue is the colour of a trace: its cluster's, or that of the first cluster with
-// the same answer once the keeper has one; -1 for a trace that has neither.
-func (b *Board) hue(i int) int {
-	root := i
-	if l := &b.lanes[i]; l.state == prune.Pruned {
-		if l.keeper < 0 {
-			return -1
+// root is the keeper of a trace's cluster, itself if it is in none.
+func (b *Board) root(i int) int {
+	for range b.lanes {
+		l := &b.lanes[i]
+		switch {
+		case l.state == prune.Pruned && l.keeper >= 0:
+			i = l.keeper
+		case l.cluster >= 0:
+			i = l.cluster
+		default:
+			return i
 		}
-		root = l.keeper
 	}
+	return i
+}
+
+// hue is the colour of a trace: that of its answer, or of its keeper's answer, or
+// of its cluster while there is none; -1 if it has neither.
+func (b *Board) hue(i int) int {
+	root := b.root(i)
 	own, ok := b.hues[root]
-	answer := b.lanes[root].answer
+	if !ok {
+		own = -1
+	}
+	answer := b.lanes[i].answer
 	if answer == "" {
-		if !ok {
-			return -1
-		}
+		answer = b.lanes[root].answer
+	}
+	if answer == "" {
 		return own
 	}
-	voice, heard := b.voices[answer]
-	if !heard {
-		if !ok {
-			own = b.hueN
-			b.hues[root] = own
-			b.hueN++
-		}
-		b.voices[answer] = own
-		voice = own
+	return b.voice(answer, own)
+}
+
+// voice is the hue of an answer. The first time it is heard it takes the one
+// proposed, unless that is another answer's.
+func (b *Board) voice(answer string, proposed int) int {
+	hue, heard := b.voices[answer]
+	if heard {
+		return hue
 	}
-	return voice
+	for _, taken := range b.voices {
+		if taken == proposed {
+			proposed = -1
+		}
+	}
+	if proposed < 0 {
+		proposed = b.hueN
+		b.hueN++
+	}
+	b.voices[answer] = proposed
+	return proposed
 }
 
 // Hue is the colour an answer has in the frames drawn so far, -1 for none.
@@ -228,7 +261,14 @@ func (b *Board) Hue(answer string) int {
 func (b *Board) Finish(res *engine.Result) {
 	b.result = res
 	for i := range b.lanes {
-		b.lanes[i].members = 0
+		b.lanes[i].members, b.lanes[i].cluster = 0, -1
+	}
+	for _, c := range res.Clusters {
+		for _, i := range c.Members {
+			if i != c.Keeper && i >= 0 && i < len(b.lanes) && c.Keeper >= 0 && c.Keeper < len(b.lanes) {
+				b.lanes[i].cluster = c.Keeper
+			}
+		}
 	}
 	for _, t := range res.Traces {
 		if t.Index < 0 || t.Index >= len(b.lanes) {

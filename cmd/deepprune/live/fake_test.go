@@ -119,7 +119,7 @@ func board(k int) *Board {
 	return NewBoard(Setup{
 		Question: "A farmer has 12 cows and buys 3 more each week. After 4 weeks he sells half of the herd, and every cow left gives 17 litres of milk a day. How many litres a day does the farm give now?",
 		Policy:   "deepprune", Traces: k, Seed: 7, Device: "cpu avx512",
-		KVBytes: 16 << 20, BlockBytes: 1 << 14, JudgeBlockBytes: 1 << 13,
+		KVBytes: 16 << 20, BlockBytes: 1 << 14, JudgeBlockBytes: 1 << 13, Threshold: 0.5,
 		Text: story, Answer: func(string) string { return "136" },
 	})
 }

@@ -146,6 +146,9 @@ func (b *Board) memory(width int, c Counts) string {
 	if b.result != nil {
 		facts = "peak " + figures.Bytes(c.PeakBytes)
 	}
+	if width >= 100 && b.KVBytes > 0 {
+		facts += " of " + figures.Bytes(b.KVBytes)
+	}
 	back := " · " + figures.Count(c.Reclaimed) + " reclaimed"
 	if width >= 100 || b.result != nil {
 		back += " (" + figures.Bytes(c.ReclaimedBytes) + ")"
@@ -153,7 +156,7 @@ func (b *Board) memory(width int, c Counts) string {
 	out.Put(ink.Faint, " KV ")
 	meter := min(width-out.Used()-ansi.StringWidth(facts+back)-2, 72)
 	if meter >= 8 {
-		total := max(b.KVBytes, c.PeakBytes, 1)
+		total := meterScale(c.PeakBytes, b.KVBytes)
 		at := func(bytes int64) int {
 			return min(meter, int((float64(bytes)*float64(meter)+float64(total)/2)/float64(total)))
 		}
@@ -173,6 +176,23 @@ func (b *Board) memory(width int, c Counts) string {
 	return out.String()
 }
 
+// meterScale is the memory that fills the meter: all there is, or the next step of
+// half an octave above the peak where that is much less.
+func meterScale(peak, capacity int64) int64 {
+	scale := int64(1 << 20)
+	for step := 0; scale < peak+peak/8; step++ {
+		if step%2 == 0 {
+			scale += scale / 2
+		} else {
+			scale += scale / 3
+		}
+	}
+	if capacity > 0 {
+		scale = min(scale, max(capacity, peak))
+	}
+	return scale
+}
+
 // tokens is the last line: what was generated, judged and saved.
 func (b *Board) tokens(width int, c Counts) string {
 	out := ink.Line{Width: width}
@@ -185,7 +205,7 @@ func (b *Board) tokens(width int, c Counts) string {
 	if b.result != nil && b.result.Usage.JudgeTokens > 0 {
 		out.Put(ink.Faint, " ("+figures.Count(b.result.Usage.JudgeTokens)+" tokens)")
 	}
-	if width >= 100 {
+	if c.Preempted+c.Evicted > 0 && width >= 100 {
 		out.Put(ink.Plain, "   "+figures.Count(c.Preempted+c.Evicted))
 		out.Put(ink.Faint, " preempted")
 	}
