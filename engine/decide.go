@@ -135,9 +135,14 @@ func (g *Group) canStart() bool {
 	return false
 }
 
-// endStalled is called when no group has anything to run: a policy that leaves
-// traces held for ever, or memory that one trace alone overfills.
+// endStalled is called when no group has anything to run, twice in a row: a policy
+// leaves traces held for ever, or one trace alone overfills the memory. Once may
+// be because a policy that was asked for room stopped all that was planned.
 func (e *Engine) endStalled() {
+	if e.stalls++; e.stalls < 2 {
+		return
+	}
+	e.stalls = 0
 	for _, g := range e.groups {
 		if g.broken != nil || g.live == 0 && g.held == 0 && g.pairs == 0 && !g.canStart() {
 			return // reap will end it

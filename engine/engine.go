@@ -91,6 +91,7 @@ type Engine struct {
 	groups  []*Group     // unfinished, in order of submission
 	running int          // traces that have a slot
 	steps   int64
+	stalls  int // turns in a row in which nothing could run
 
 	batch   kernels.Batch
 	work    []work

@@ -145,7 +145,7 @@ func (e *Engine) plan() {
 // to be computed. Blocks that an earlier request left behind are adopted first.
 func (e *Engine) planRoot(g *Group, n int) int {
 	if g.rootComputed == 0 && g.root.Len() == 0 {
-		if hit := g.root.Match(g.prompt[:len(g.prompt)-1]); hit > 0 {
+		if hit := g.root.Match(g.prompt); hit > 0 {
 			g.rootComputed = hit
 			n = min(n, len(g.prompt)-1-hit)
 		}

@@ -23,6 +23,7 @@ func (e *Engine) step() {
 		return
 	}
 	e.steps++
+	e.stalls = 0
 	if !e.lat.prunedAt.IsZero() {
 		e.lat.reuse.observe(time.Since(e.lat.prunedAt))
 		e.lat.prunedAt = time.Time{}

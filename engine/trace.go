@@ -31,7 +31,7 @@ type trace struct {
 	text     []byte // without the end-of-text token
 	logProb  float64
 	words    prune.WordCounter
-	marks    []mark // checkpoints reached
+	marks    []int // tokens generated at each checkpoint reached
 
 	answer   string // of an ended trace, normalised
 	boxed    bool   // the answer was marked as one
@@ -40,9 +40,6 @@ type trace struct {
 	reason   string
 	prunedAt int64 // step
 }
-
-// mark is a checkpoint that a trace has reached.
-type mark struct{ tokens, text int }
 
 func (t *trace) init(g *Group, index int) {
 	*t = trace{group: g, index: index, keeper: -1}
@@ -122,7 +119,7 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 		t.words.Add(t.text[before:])
 		c := g.checkpoints[n]
 		if c.Tokens > 0 && len(t.tokens) >= c.Tokens || c.Words > 0 && t.words.Count() >= c.Words {
-			t.marks = append(t.marks, mark{tokens: len(t.tokens), text: len(t.text)})
+			t.marks = append(t.marks, len(t.tokens))
 			v.Checkpoints = len(t.marks)
 			return prune.Held
 		}
@@ -146,10 +143,14 @@ func (t *trace) stopString(before int) bool {
 // prefix is the text of the trace up to a checkpoint, or all of it if it ended
 // before.
 func (t *trace) prefix(checkpoint int) string {
+	m := t.group.engine.reasoner
+	ids := t.tokens
 	if checkpoint < len(t.marks) {
-		return string(t.text[:t.marks[checkpoint].text])
+		ids = ids[:t.marks[checkpoint]]
+	} else if n := len(ids); n > 0 && slices.Contains(m.Generation.EOS, ids[n-1]) {
+		ids = ids[:n-1]
 	}
-	return string(t.text)
+	return m.Tokenizer.Decode(ids)
 }
 
 // settle extracts the answer of a trace that has just ended by itself. A trace
