@@ -35,8 +35,9 @@ const (
 
 func (d *device) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec, kv kernels.KV, layer int, b *kernels.Batch) {
 	j := &d.attention
-	j.set, j.dst, j.qkv, j.spec, j.kv, j.layer, j.batch = d.set, dst.(*tensor), qkv.(*tensor), *spec, kv, layer, b
+	j.set, j.dst, j.qkv, j.spec, j.batch = d.set, dst.(*tensor), qkv.(*tensor), *spec, b
 	checkHeads(j.qkv, spec, &kv, layer, b)
+	j.kv = newLayerKV(&kv, layer)
 	if j.dst.cols != spec.Heads*spec.HeadDim {
 		mismatch("attention: %d heads of %d into %d columns", spec.Heads, spec.HeadDim, j.dst.cols)
 	}
@@ -55,8 +56,7 @@ type attentionJob struct {
 	set      *set
 	dst, qkv *tensor
 	spec     kernels.AttentionSpec
-	kv       kernels.KV
-	layer    int
+	kv       layerKV
 	batch    *kernels.Batch
 
 	window int // floats in slots at most, but for a single row
@@ -147,6 +147,7 @@ func (j *attentionJob) chunk(w *worker, i int) {
 	w.values = grow(w.values, n*width)
 	w.keys = grow(w.keys, n)
 	w.slots = grow(w.slots, n)
+	w.sums = grow(w.sums, n)
 
 	// Collect the queries.
 	q := 0
@@ -174,6 +175,7 @@ func (j *attentionJob) chunk(w *worker, i int) {
 		j.tile(w, t, min(t+j.set.tile, n), head, blocks)
 	}
 	for q, slot := range w.slots {
+		j.sums[slot] = w.sums[q]
 		copy(j.outs[int(slot)*dim:][:dim], w.values[q*width:])
 	}
 }
@@ -192,7 +194,7 @@ func (j *attentionJob) tile(w *worker, lo, hi, head int, blocks []int32) {
 	n := ceil(int(longest), kernels.BlockSize)
 	var keys, values [kernels.PartitionBlocks][]float32
 	for i, block := range blocks[:n] {
-		keys[i], values[i] = headKV(&j.kv, j.layer, head, block)
+		keys[i], values[i] = j.kv.head(head, block)
 	}
 
 	scores := w.scores[lo*most : hi*most]
@@ -201,10 +203,7 @@ func (j *attentionJob) tile(w *worker, lo, hi, head int, blocks []int32) {
 		j.set.matmul(rows, scores[i*lanes:], most, w.queries[lo*dim:], dim,
 			keys[i], keys[min(i+1, n-1)], lanes, dim, false)
 	}
-	for q := lo; q < hi; q++ {
-		s := scores[(q-lo)*most:][:most]
-		j.sums[w.slots[q]] = j.softmax(s, int(w.keys[q]))
-	}
+	j.set.softmax(scores, w.keys[lo:hi], w.sums[lo:hi])
 
 	// Rows that see different keys are multiplied one by one in the blocks where
 	// they differ, so that no row meets a value beyond its keys, not even with
@@ -239,16 +238,6 @@ func rowsSee(keys []int32, n int) bool {
 		}
 	}
 	return true
-}
-
-// softmax turns the first n of a row of scores into exp(score - max), the rest
-// into 0.
-func (j *attentionJob) softmax(s []float32, n int) partial {
-	for i := n; i < len(s); i++ {
-		s[i] = float32(math.Inf(-1))
-	}
-	m := j.set.maximum(s)
-	return partial{m, j.set.expSum(s, s, m, 1)}
 }
 
 // mergeJob merges the slots of rows lo to hi.

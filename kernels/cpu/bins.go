@@ -13,16 +13,18 @@ const (
 	binCount   = 256
 )
 
-// bins holds the tokens of a row of logits by probability, the most likely in
-// bin 0. fill is called first; weights and logits are used until the next fill.
+// bins holds the most likely tokens of a row of logits by probability, the most
+// likely in bin 0. fill is called first; weights and logits are used until the
+// next fill.
 type bins struct {
 	logits, weights []float32
 	max, scale      float32
-	of              []uint8 // the bin of each token
+	tokens          []int32 // in order
+	of              []uint8 // the bin of each of tokens
 	count           [binCount]int
 	mass            [binCount]float64 // Σ weights, in order of token
 
-	sorted []candidate // the tokens of bin sortedBin in order of probability
+	sorted []candidate // the tokens of bin in order of probability
 	bin    int         // that sorted holds; -1: none
 }
 
@@ -45,20 +47,23 @@ func (p prefix) shorter(q prefix) prefix {
 	return p
 }
 
-// fill sorts tokens into bins. Their weights are exp((logits-max)*scale).
-func (b *bins) fill(logits, weights []float32, max, scale float32) {
+// fill sorts tokens whose weights, exp((logits-max)*scale), are at least floor
+// into bins.
+func (b *bins) fill(logits, weights []float32, max, scale, floor float32) {
 	b.logits, b.weights, b.max, b.scale, b.bin = logits, weights, max, scale, -1
-	b.of = grow(b.of, len(logits))
+	b.tokens, b.of = b.tokens[:0], b.of[:0]
 	clear(b.count[:])
 	clear(b.mass[:])
-	weights = weights[:len(logits)]
-	for i, l := range logits {
-		w := weights[i]
+	for i, w := range weights {
+		if w < floor {
+			continue
+		}
 		bin := binCount - 1
 		if w > 0 {
-			bin = b.binOf(l)
+			bin = b.binOf(logits[i])
 		}
-		b.of[i] = uint8(bin)
+		b.tokens = append(b.tokens, int32(i))
+		b.of = append(b.of, uint8(bin))
 		b.count[bin]++
 		b.mass[bin] += float64(w)
 	}
@@ -69,7 +74,7 @@ func (b *bins) binOf(logit float32) int {
 	return int(min((b.max-logit)*b.scale*binsPerNat, binCount-1))
 }
 
-// all is the whole vocabulary.
+// all is every token in the bins.
 func (b *bins) all() prefix {
 	p := prefix{bin: binCount}
 	for _, m := range b.mass {
@@ -135,7 +140,8 @@ func (b *bins) sort(bin int) []candidate {
 	b.bin, b.sorted = bin, b.sorted[:0]
 	for i, of := range b.of {
 		if int(of) == bin {
-			b.sorted = append(b.sorted, candidate{b.logits[i], int32(i)})
+			token := b.tokens[i]
+			b.sorted = append(b.sorted, candidate{b.logits[token], token})
 		}
 	}
 	slices.SortFunc(b.sorted, func(x, y candidate) int {
@@ -160,8 +166,9 @@ func (b *bins) walk(u float64, p prefix) int32 {
 			if int(of) != bin {
 				continue
 			}
-			if in += float64(b.weights[i]); sum+in > target {
-				return int32(i)
+			token := b.tokens[i]
+			if in += float64(b.weights[token]); sum+in > target {
+				return token
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"deepprune/kernels"
 )
 
 // TestMatmul compares each set's matrix product with its twin for every number
@@ -81,6 +83,41 @@ func TestVectors(t *testing.T) {
 			each("axpy", func(set *set, dst []float32) float32 { set.axpy(dst, x, -0.3); return 0 })
 			each("swiglu", func(set *set, dst []float32) float32 { set.swiglu(dst, x, w); return 0 })
 			each("expSum", func(set *set, dst []float32) float32 { return set.expSum(dst, x, 3, 1.5) })
+		}
+	}
+}
+
+// TestSoftmax compares each set's softmax with its twin for every number of keys,
+// beside garbage where keys are not seen.
+func TestSoftmax(t *testing.T) {
+	const n = kernels.PartitionKeys
+	nan := float32(math.NaN())
+	for _, s := range sets() {
+		for rows := range maxTile + 1 {
+			for keys := 1; keys <= n; keys++ {
+				got, seen := randomFloats(rows*n), make([]int32, rows)
+				for r := range rows {
+					seen[r] = int32(1 + (keys+7*r)%n)
+					for i := int(seen[r]); i < n; i++ {
+						got[r*n+i] = nan
+					}
+				}
+				want := append([]float32(nil), got...)
+				gotSums, wantSums := make([]partial, rows), make([]partial, rows)
+				s.softmax(got, seen, gotSums)
+				softmaxGo(want, seen, wantSums)
+				for r := range rows {
+					g, w := gotSums[r], wantSums[r]
+					if g.max != w.max || !(math.Abs(float64(g.sum-w.sum)) <= 1e-5*float64(w.sum)) {
+						t.Fatalf("%s: row %d of %d, %d keys: %v; want %v", s.name, r, rows, seen[r], g, w)
+					}
+					for i, v := range want[r*n:][:n] {
+						if x := got[r*n+i]; !(math.Abs(float64(x-v)) <= 1e-6*float64(v)) {
+							t.Fatalf("%s: row %d of %d, %d keys: weight %d = %v; want %v", s.name, r, rows, seen[r], i, x, v)
+						}
+					}
+				}
+			}
 		}
 	}
 }

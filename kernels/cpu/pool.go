@@ -18,6 +18,7 @@ type worker struct {
 	queries     []float32
 	scores      []float32
 	values      []float32
+	sums        []partial
 	keys, slots []int32
 	sampler     sampler
 }

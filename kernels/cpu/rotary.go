@@ -32,11 +32,29 @@ func (d *device) CopyBlock(kv kernels.KV, dst, src int32) {
 	copy(data[to:to+n], data[from:from+n])
 }
 
-// headKV is the keys and the values of one layer and KV head in a block.
-func headKV(kv *kernels.KV, layer, head int, block int32) (keys, values []float32) {
-	n := kv.HeadDim * kernels.BlockSize
-	first := int(kv.Offset(block)/4) + (layer*kv.KVHeads+head)*2*n
-	both := kv.Arena.(*arena).data[first : first+2*n]
+// layerKV is one layer of the KV blocks in an arena, ready to be indexed.
+type layerKV struct {
+	data []float32
+	kernels.KVLayout
+	layer         int
+	page, block   int // floats
+	blocksPerPage uint32
+}
+
+func newLayerKV(kv *kernels.KV, layer int) layerKV {
+	return layerKV{
+		data: kv.Arena.(*arena).data, KVLayout: kv.KVLayout, layer: layer,
+		page: int(kv.PageBytes / 4), block: int(kv.BlockBytes() / 4),
+		blocksPerPage: uint32(kv.PageBytes / kv.BlockBytes()),
+	}
+}
+
+// head is the keys and the values of a KV head in a block.
+func (l *layerKV) head(head int, block int32) (keys, values []float32) {
+	n := l.HeadDim * kernels.BlockSize
+	page, within := uint32(block)/l.blocksPerPage, uint32(block)%l.blocksPerPage
+	first := int(page)*l.page + int(within)*l.block + (l.layer*l.KVHeads+head)*2*n
+	both := l.data[first : first+2*n]
 	return both[:n], both[n:]
 }
 
@@ -57,9 +75,10 @@ func checkHeads(qkv *tensor, spec *kernels.AttentionSpec, kv *kernels.KV, layer 
 
 func (d *device) RotaryWriteKV(qkv kernels.Tensor, spec *kernels.RotarySpec, kv kernels.KV, layer int, b *kernels.Batch) {
 	j := &d.rotary
-	*j = rotaryJob{set: d.set, qkv: qkv.(*tensor), spec: spec.AttentionSpec, kv: kv, layer: layer, batch: b,
+	*j = rotaryJob{set: d.set, qkv: qkv.(*tensor), spec: spec.AttentionSpec, batch: b,
 		cos: spec.Cos.(*tensor), sin: spec.Sin.(*tensor), eps: spec.Eps}
-	checkHeads(j.qkv, &j.spec, &j.kv, layer, b)
+	checkHeads(j.qkv, &j.spec, &kv, layer, b)
+	j.kv = newLayerKV(&kv, layer)
 	half := spec.HeadDim / 2
 	if j.cos.cols != half || j.sin.cols != half {
 		mismatch("rotary tables of %d and %d columns for heads of %d", j.cos.cols, j.sin.cols, spec.HeadDim)
@@ -77,8 +96,7 @@ type rotaryJob struct {
 	set          *set
 	qkv          *tensor
 	spec         kernels.AttentionSpec
-	kv           kernels.KV
-	layer        int
+	kv           layerKV
 	batch        *kernels.Batch
 	cos, sin     *tensor
 	qNorm, kNorm []float32
@@ -101,7 +119,7 @@ func (j *rotaryJob) chunk(_ *worker, i int) {
 		for h := range j.spec.KVHeads {
 			kh, vh := k[h*dim:][:dim], v[h*dim:][:dim]
 			j.rotate(kh, j.kNorm, cos, sin)
-			keys, values := headKV(&j.kv, j.layer, h, slot/kernels.BlockSize)
+			keys, values := j.kv.head(h, slot/kernels.BlockSize)
 			for i, x := range kh {
 				keys[i*kernels.BlockSize+offset] = x
 			}

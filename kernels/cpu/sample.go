@@ -43,12 +43,21 @@ func (j *sampleJob) chunk(w *worker, i int) {
 	j.out[i] = w.sampler.draw(j.set, j.logits.row(i), &j.params[i])
 }
 
-// expPiece bounds a float32 sum; pieces are added in float64.
-const expPiece = 1024
+const (
+	// piece is the number of weights whose sum is one float32; sums of pieces are
+	// added in float64.
+	piece = 256
+)
+
+// floors are the weights, relative to the most likely token's, down to which a
+// filter looks, one after the other until it has seen enough. Rarely is there
+// need for more than the first few.
+var floors = [...]float32{1. / 8, 1. / 64, 1. / 4096, 0}
 
 // sampler is the memory that drawing a token needs.
 type sampler struct {
 	weights []float32 // exp((logit-max)/temperature)
+	pieces  []float32 // the sum of each piece of weights
 	bins    bins
 }
 
@@ -61,49 +70,63 @@ func (s *sampler) draw(set *set, logits []float32, p *kernels.SampleParams) kern
 	case math.IsInf(float64(m), -1):
 		return kernels.Sampled{Token: best, LogProb: -math.MaxFloat32}
 	}
-	s.weights = grow(s.weights, len(logits))
-	logZ := math.Log(s.expSum(set, logits, m, 1))
+	z := s.weigh(set, logits, m, 1)
 	token := best
 	if p.Temperature > 0 {
-		token = s.pick(set, logits, m, best, p)
+		token = s.pick(set, logits, m, best, z, p)
 	}
-	return kernels.Sampled{Token: token, LogProb: float32(float64(logits[token]-m) - logZ)}
+	return kernels.Sampled{Token: token, LogProb: float32(float64(logits[token]-m) - math.Log(z))}
 }
 
-// expSum fills weights with exp((logits-m)*scale) and returns their sum.
-func (s *sampler) expSum(set *set, logits []float32, m, scale float32) float64 {
+// weigh fills weights with exp((logits-m)*scale) and returns their sum.
+func (s *sampler) weigh(set *set, logits []float32, m, scale float32) float64 {
+	s.weights = grow(s.weights, len(logits))
+	s.pieces = grow(s.pieces, ceil(len(logits), piece))
 	sum := 0.0
-	for lo := 0; lo < len(logits); lo += expPiece {
-		hi := min(lo+expPiece, len(logits))
-		sum += float64(set.expSum(s.weights[lo:hi], logits[lo:hi], m, scale))
+	for i := range s.pieces {
+		lo, hi := i*piece, min((i+1)*piece, len(logits))
+		s.pieces[i] = set.expSum(s.weights[lo:hi], logits[lo:hi], m, scale)
+		sum += float64(s.pieces[i])
 	}
 	return sum
 }
 
 // pick draws a token at a temperature above 0. m is the largest logit, best the
-// first token that has it.
-func (s *sampler) pick(set *set, logits []float32, m float32, best int32, p *kernels.SampleParams) int32 {
+// first token that has it, z the sum of the weights at temperature 1.
+func (s *sampler) pick(set *set, logits []float32, m float32, best int32, z float64, p *kernels.SampleParams) int32 {
 	scale := 1 / p.Temperature
 	if math.IsInf(float64(scale), 0) {
 		return best
 	}
 	if scale != 1 {
-		s.expSum(set, logits, m, scale)
+		z = s.weigh(set, logits, m, scale)
 	}
 	u := kernels.Uniform(p.Seed, p.Trace, p.Position)
 	byCount := p.TopK > 0 && int(p.TopK) < len(logits)
 	byMass := p.TopP > 0 && p.TopP < 1
 	if !byCount && !byMass && p.MinP <= 0 {
-		return walk(s.weights, u)
+		return s.walk(u, z)
 	}
 	b := &s.bins
-	b.fill(logits, s.weights, m, scale)
-	end := b.all()
+	var end prefix
+	for i, enough := 0, false; i < len(floors) && !enough; i++ {
+		b.fill(logits, s.weights, m, scale, floors[i])
+		end = b.all()
+		switch {
+		case byCount:
+			enough = len(b.tokens) >= int(p.TopK)
+		case byMass:
+			enough = end.mass >= float64(p.TopP)*z
+		default:
+			enough = floors[i] < p.MinP/2
+		}
+	}
 	if byCount {
 		end = b.firstTokens(int(p.TopK))
+		z = end.mass
 	}
 	if byMass {
-		end = end.shorter(b.firstMass(float64(p.TopP) * end.mass))
+		end = end.shorter(b.firstMass(float64(p.TopP) * z))
 	}
 	if p.MinP > 0 {
 		floor := float64(m) + float64(p.Temperature)*math.Log(float64(min(p.MinP, 1)))
@@ -113,16 +136,23 @@ func (s *sampler) pick(set *set, logits []float32, m float32, best int32, p *ker
 }
 
 // walk returns the first token at which the sum of weights exceeds the share u
-// of the whole.
-func walk(weights []float32, u float64) int32 {
+// of the whole, z: it finds the piece and then walks through it.
+func (s *sampler) walk(u, z float64) int32 {
+	target, sum, i := below(u*z, z), 0.0, 0
+	for ; sum+float64(s.pieces[i]) <= target; i++ {
+		sum += float64(s.pieces[i])
+	}
+	weights := s.weights[i*piece : min((i+1)*piece, len(s.weights))]
 	total := 0.0
 	for _, w := range weights {
 		total += float64(w)
 	}
-	target, sum := below(u*total, total), 0.0
-	for i, w := range weights {
+	// total differs from the piece's sum, which is rounded in another order.
+	target = below((target-sum)/float64(s.pieces[i])*total, total)
+	sum = 0
+	for j, w := range weights {
 		if sum += float64(w); sum > target {
-			return int32(i)
+			return int32(i*piece + j)
 		}
 	}
 	panic("cpu: sample: no token at the target")

@@ -37,6 +37,9 @@ type set struct {
 	// expSum computes dst = exp((x-shift)*scale) and returns its sum. Elements
 	// below exp(-87.3) and NaNs become 0.
 	expSum func(dst, x []float32, shift, scale float32) float32
+	// softmax turns each row of PartitionKeys scores into exp(score - max) over
+	// its first keys[row], the rest into 0 whatever it is. It notes max and sum.
+	softmax func(scores []float32, keys []int32, sums []partial)
 }
 
 var plain = &set{
@@ -50,6 +53,7 @@ var plain = &set{
 	swiglu:        swigluGo,
 	maximum:       maximumGo,
 	expSum:        expSumGo,
+	softmax:       softmaxGo,
 }
 
 // setNamed returns the set of a name, the best one for "".

@@ -1,7 +1,10 @@
 package cpu
 
 import (
+	"math"
 	"strings"
+
+	"deepprune/kernels"
 
 	"golang.org/x/sys/cpu"
 )
@@ -19,13 +22,13 @@ var avx2 = &set{
 	swiglu:        swigluVector,
 	maximum:       maximumVector,
 	expSum:        expSumVector,
+	softmax:       softmaxVector,
 }
 
-// avx512 has the matrix product alone for itself: all else is a small part of
-// the time.
+// avx512 has for itself what takes the most time.
 var avx512 = func() *set {
 	s := *avx2
-	s.name, s.tile, s.matmul = "avx512", 8, matmulAVX512
+	s.name, s.tile, s.matmul, s.softmax = "avx512", 8, matmulAVX512, softmaxAVX512
 	return &s
 }()
 
@@ -88,6 +91,9 @@ func maximumAVX2(x []float32) float32
 
 //go:noescape
 func expSumAVX2(dst, x []float32, shift, scale float32) float32
+
+//go:noescape
+func softmaxAVX512(scores []float32, keys []int32, sums []partial)
 
 // The assembly takes whole vectors, at least one; the plain kernels take the
 // rest.
@@ -162,4 +168,15 @@ func expSumVector(dst, x []float32, shift, scale float32) float32 {
 		sum += expSumGo(dst[n:], x[n:], shift, scale)
 	}
 	return sum
+}
+
+func softmaxVector(scores []float32, keys []int32, sums []partial) {
+	for i, n := range keys {
+		row := scores[i*kernels.PartitionKeys:][:kernels.PartitionKeys]
+		for j := int(n); j < len(row); j++ {
+			row[j] = float32(math.Inf(-1))
+		}
+		m := maximumAVX2(row)
+		sums[i] = partial{m, expSumAVX2(row, row, m, 1)}
+	}
 }

@@ -1,6 +1,10 @@
 package cpu
 
-import "math"
+import (
+	"math"
+
+	"deepprune/kernels"
+)
 
 // The plain Go kernels. Products that are added are rounded first, by an
 // explicit conversion: the compiler may otherwise fuse them on some machines and
@@ -136,6 +140,15 @@ func expSumGo(dst, x []float32, shift, scale float32) float32 {
 		sum += e
 	}
 	return sum
+}
+
+func softmaxGo(scores []float32, keys []int32, sums []partial) {
+	for i, n := range keys {
+		row := scores[i*kernels.PartitionKeys:][:kernels.PartitionKeys]
+		m := maximumGo(row[:n])
+		sums[i] = partial{m, expSumGo(row[:n], row[:n], m, 1)}
+		clear(row[n:])
+	}
 }
 
 // exp is bounded to [expLow, expHigh], beyond which the result would not be a
