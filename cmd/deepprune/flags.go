@@ -54,50 +54,28 @@ const maxTraces = 8192
 
 // requestFlags say how a question is answered.
 type requestFlags struct {
-	traces      int
-	seed        uint64
-	maxTokens   int
-	temperature float64
-	topP        float64
-	topK        int
-	minP        float64
-	stop        []string
+	traces int
+	seed   uint64
 	policyFlags
+	samplingFlags
 }
 
 func (f *requestFlags) add(flags *pflag.FlagSet) {
 	flags.IntVarP(&f.traces, "traces", "k", 64, "traces of a question")
 	f.policyFlags.add(flags)
-	flags.IntVar(&f.maxTokens, "max-tokens", 0, "longest trace, in tokens; 0 for what the context allows")
-	flags.Float64Var(&f.temperature, "temperature", 0, "sampling temperature, 0 for greedy (default: the checkpoint's)")
-	flags.Float64Var(&f.topP, "top-p", 0, "keep the likeliest tokens that reach this probability (default: the checkpoint's)")
-	flags.IntVar(&f.topK, "top-k", 0, "keep this many likeliest tokens (default: the checkpoint's)")
-	flags.Float64Var(&f.minP, "min-p", 0, "drop tokens less likely than this share of the likeliest")
-	flags.StringArrayVar(&f.stop, "stop", nil, "end a trace at this `text`; may be repeated")
+	f.samplingFlags.add(flags)
 }
 
 // request checks the flags and makes a request of them, less the question. changed
 // tells which flags were given: one left out means the checkpoint's default. The
 // policy is made once more when the judge is known.
 func (f *requestFlags) request(changed func(name string) bool) (engine.Request, error) {
-	switch {
-	case f.traces < 1 || f.traces > maxTraces:
+	if f.traces < 1 || f.traces > maxTraces {
 		return engine.Request{}, usagef("--traces: %d is not between 1 and %d", f.traces, maxTraces)
-	case f.maxTokens < 0:
-		return engine.Request{}, usagef("--max-tokens: %d is negative", f.maxTokens)
-	case !(f.temperature >= 0 && f.temperature <= 100):
-		return engine.Request{}, usagef("--temperature: %v is not between 0 and 100", f.temperature)
-	case changed("top-p") && !(f.topP > 0 && f.topP <= 1):
-		return engine.Request{}, usagef("--top-p: %v is not above 0 and at most 1", f.topP)
-	case f.topK < 0 || f.topK > math.MaxInt32:
-		return engine.Request{}, usagef("--top-k: %d is not a count", f.topK)
-	case !(f.minP >= 0 && f.minP <= 1):
-		return engine.Request{}, usagef("--min-p: %v is not between 0 and 1", f.minP)
 	}
-	for _, s := range f.stop {
-		if s == "" {
-			return engine.Request{}, usagef("--stop: the text is empty")
-		}
+	params, err := f.params(changed)
+	if err != nil {
+		return engine.Request{}, err
 	}
 	if err := f.policyFlags.check(f.traces, changed); err != nil {
 		return engine.Request{}, err
@@ -106,6 +84,47 @@ func (f *requestFlags) request(changed func(name string) bool) (engine.Request, 
 	if err != nil {
 		return engine.Request{}, err
 	}
+	return engine.Request{Traces: f.traces, Policy: policy, Params: params, Seed: f.seed}, nil
+}
+
+// samplingFlags say how a trace is decoded.
+type samplingFlags struct {
+	maxTokens   int
+	temperature float64
+	topP        float64
+	topK        int
+	minP        float64
+	stop        []string
+}
+
+func (f *samplingFlags) add(flags *pflag.FlagSet) {
+	flags.IntVar(&f.maxTokens, "max-tokens", 0, "longest trace, in tokens; 0 for what the context allows")
+	flags.Float64Var(&f.temperature, "temperature", 0, "sampling temperature, 0 for greedy (default: the checkpoint's)")
+	flags.Float64Var(&f.topP, "top-p", 0, "keep the likeliest tokens that reach this probability (default: the checkpoint's)")
+	flags.IntVar(&f.topK, "top-k", 0, "keep this many likeliest tokens (default: the checkpoint's)")
+	flags.Float64Var(&f.minP, "min-p", 0, "drop tokens less likely than this share of the likeliest")
+	flags.StringArrayVar(&f.stop, "stop", nil, "end a trace at this `text`; may be repeated")
+}
+
+// params checks the flags. changed tells which were given.
+func (f *samplingFlags) params(changed func(name string) bool) (engine.Params, error) {
+	switch {
+	case f.maxTokens < 0:
+		return engine.Params{}, usagef("--max-tokens: %d is negative", f.maxTokens)
+	case !(f.temperature >= 0 && f.temperature <= 100):
+		return engine.Params{}, usagef("--temperature: %v is not between 0 and 100", f.temperature)
+	case changed("top-p") && !(f.topP > 0 && f.topP <= 1):
+		return engine.Params{}, usagef("--top-p: %v is not above 0 and at most 1", f.topP)
+	case f.topK < 0 || f.topK > math.MaxInt32:
+		return engine.Params{}, usagef("--top-k: %d is not a count", f.topK)
+	case !(f.minP >= 0 && f.minP <= 1):
+		return engine.Params{}, usagef("--min-p: %v is not between 0 and 1", f.minP)
+	}
+	for _, s := range f.stop {
+		if s == "" {
+			return engine.Params{}, usagef("--stop: the text is empty")
+		}
+	}
 	params := engine.Params{
 		Temperature: f.temperature, TopK: f.topK, TopP: f.topP, MinP: f.minP,
 		MaxTokens: f.maxTokens, Stop: f.stop,
@@ -113,7 +132,7 @@ func (f *requestFlags) request(changed func(name string) bool) (engine.Request, 
 	if changed("temperature") && f.temperature == 0 {
 		params.Temperature = -1 // the engine's word for greedy
 	}
-	return engine.Request{Traces: f.traces, Policy: policy, Params: params, Seed: f.seed}, nil
+	return params, nil
 }
 
 // size is a flag value in bytes, with a binary unit or none.
