@@ -127,12 +127,26 @@ func (a *app) solve(f *solveFlags, changed func(string) bool, args []string) (er
 	if err != nil {
 		return err
 	}
+	restore := func() {}
+	screen := a.screen()
+	if f.json || f.plain {
+		screen = nil
+	}
+	if screen != nil {
+		restore = live.Quiet(screen)
+		defer restore()
+	}
 	var interrupted atomic.Bool
 	finished := make(chan struct{})
 	defer close(finished)
-	go a.cancelOnInterrupt(g, signals, finished, &interrupted)
+	go a.cancelOnInterrupt(g, signals, finished, &interrupted, func() {
+		restore()
+		if screen != nil {
+			fmt.Fprint(screen, "\x1b[?25h\n") // the view hides the cursor
+		}
+	})
 
-	res, err := a.follow(f, req, p, e, g)
+	res, err := a.follow(f, screen, req, p, e, g)
 	if res == nil {
 		return err
 	}
@@ -142,9 +156,9 @@ func (a *app) solve(f *solveFlags, changed func(string) bool, args []string) (er
 	return err
 }
 
-// follow shows a group in the way the flags ask for, until it is done and its
-// result is printed. The result is nil if there is none.
-func (a *app) follow(f *solveFlags, req engine.Request, p pair, e runner, g group) (*engine.Result, error) {
+// follow shows a group in the way the flags ask for, on a screen if there is one,
+// until it is done and its result is printed. The result is nil if there is none.
+func (a *app) follow(f *solveFlags, screen *os.File, req engine.Request, p pair, e runner, g group) (*engine.Result, error) {
 	if f.json {
 		res, err := g.Wait()
 		if res == nil {
@@ -152,19 +166,16 @@ func (a *app) follow(f *solveFlags, req engine.Request, p pair, e runner, g grou
 		}
 		return res, errors.Join(err, a.printJSON(res))
 	}
-	stats := e.Stats()
-	d := p.Describe()
+	stats, d := e.Stats(), p.Describe()
 	setup := live.Setup{
 		Question: req.Question, Policy: req.Policy.Name(), Traces: req.Traces, Seed: req.Seed,
 		Device:    strings.TrimSpace(d.Device.Kind + " " + d.Device.Kernels),
 		Threshold: cmp.Or(f.options(d.Defaults).Threshold, 0.5),
 		KVBytes:   stats.CapacityBytes, BlockBytes: stats.Reasoner.BlockBytes, JudgeBlockBytes: stats.Judge.BlockBytes,
 	}
-	width, terminal := a.terminal()
-	if f.plain || !terminal {
-		board := live.NewBoard(setup)
+	if screen == nil {
 		out := plainText(a.stdout)
-		narrate(out, board, g.Events())
+		narrate(out, live.NewBoard(setup), g.Events())
 		res, err := g.Wait()
 		if res == nil {
 			return nil, err
@@ -177,11 +188,15 @@ func (a *app) follow(f *solveFlags, req engine.Request, p pair, e runner, g grou
 		return answer
 	}
 	board := live.NewBoard(setup)
-	res, err := live.Watch(board, g.Events(), g.Wait, a.stdout, a.env)
+	res, err := live.Watch(board, g.Events(), g.Wait, screen, a.env)
 	if res == nil {
 		return nil, err
 	}
-	return res, errors.Join(err, summarise(colorprofile.NewWriter(a.stdout, a.env), res, width, board.Hue))
+	width, _, sizeErr := term.GetSize(screen.Fd())
+	if sizeErr != nil {
+		width = plainWidth
+	}
+	return res, errors.Join(err, summarise(colorprofile.NewWriter(screen, a.env), res, width, board.Hue))
 }
 
 // plainText writes text without its escape codes.
@@ -196,9 +211,9 @@ func (a *app) printJSON(v any) error {
 	return named("standard output", enc.Encode(v))
 }
 
-// cancelOnInterrupt ends the group at the first signal and the program at the
-// second.
-func (a *app) cancelOnInterrupt(g group, signals <-chan os.Signal, finished <-chan struct{}, interrupted *atomic.Bool) {
+// cancelOnInterrupt ends the group at the first signal and the program, after
+// cleanUp, at the second.
+func (a *app) cancelOnInterrupt(g group, signals <-chan os.Signal, finished <-chan struct{}, interrupted *atomic.Bool, cleanUp func()) {
 	for {
 		select {
 		case <-finished:
@@ -206,27 +221,20 @@ func (a *app) cancelOnInterrupt(g group, signals <-chan os.Signal, finished <-ch
 		case <-signals:
 		}
 		if interrupted.Swap(true) {
-			if _, terminal := a.terminal(); terminal {
-				fmt.Fprint(a.stdout, "\x1b[?25h\n") // the live view hides the cursor
-			}
+			cleanUp()
 			a.exit(exitInterrupted)
 		}
 		g.Cancel()
 	}
 }
 
-// terminal reports whether standard output is a terminal that can be drawn on, and
-// its width.
-func (a *app) terminal() (width int, ok bool) {
-	f, isFile := a.stdout.(*os.File)
-	if !isFile || !term.IsTerminal(f.Fd()) || colorprofile.Detect(f, a.env) == colorprofile.NoTTY {
-		return plainWidth, false
+// screen is standard output if it is a terminal that can be drawn on, else nil.
+func (a *app) screen() *os.File {
+	f, ok := a.stdout.(*os.File)
+	if !ok || !term.IsTerminal(f.Fd()) || colorprofile.Detect(f, a.env) == colorprofile.NoTTY {
+		return nil
 	}
-	width, _, err := term.GetSize(f.Fd())
-	if err != nil || width <= 0 {
-		width = plainWidth
-	}
-	return width, true
+	return f
 }
 
 // question is the question of the arguments, or of standard input for "-".
