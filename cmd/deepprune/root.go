@@ -45,13 +45,20 @@ stops the redundant ones while they run.`,
 	root.SetVersionTemplate("deepprune {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.solveCommand(), a.benchCommand(), a.infoCommand(), a.judgeCommand())
-	for _, cmd := range root.Commands() {
-		cmd.Flags().SortFlags = false
-		run := cmd.RunE
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			a.running = true
-			return run(cmd, args)
-		}
-	}
+	a.mark(root.Commands())
 	return root
+}
+
+// mark makes commands, and those below them, tell when their own code begins.
+func (a *app) mark(commands []*cobra.Command) {
+	for _, cmd := range commands {
+		cmd.Flags().SortFlags = false
+		if run := cmd.RunE; run != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				a.running = true
+				return run(cmd, args)
+			}
+		}
+		a.mark(cmd.Commands())
+	}
 }
