@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 
 	"deepprune/model"
@@ -102,6 +103,11 @@ func NewJudgeWith(m *model.Model, spec JudgeSpec) (*Judge, error) {
 		return nil, fmt.Errorf("engine: judge.json: head or mid, and tail, must not be empty")
 	}
 	return j, nil
+}
+
+// probability is the score that logits mean: the softmax over the two words.
+func (j *Judge) probability(logits []float32) float64 {
+	return 1 / (1 + math.Exp(float64(logits[j.different])-float64(logits[j.same])))
 }
 
 // keeperTokens are the tokens that all pairs against a keeper begin with.

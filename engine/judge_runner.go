@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -226,9 +225,7 @@ func (e *Engine) runJudge(ev *Event) {
 		if w.pair.computed += w.n; w.pair.computed == len(w.pair.tokens) {
 			e.dev.Read(logits, row, r.logits)
 			row++
-			// The softmax over the two words.
-			score := 1 / (1 + math.Exp(float64(r.logits[r.different])-float64(r.logits[r.same])))
-			e.verdict(w.pair, score)
+			e.verdict(w.pair, r.probability(r.logits))
 		}
 	}
 	ev.JudgeRows = int32(rows)
