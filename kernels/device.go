@@ -89,7 +89,7 @@ func (v KV) Offset(id int32) int64 {
 }
 
 // AttentionSpec is the shape of an attention layer. Head h of a query reads key
-// and value head h / (Heads/KVHeads).
+// and value head h / (Heads/KVHeads). HeadDim is a multiple of 16.
 type AttentionSpec struct {
 	Heads, KVHeads, HeadDim int
 	Scale                   float32 // multiplies q·k
@@ -112,9 +112,13 @@ type RotarySpec struct {
 // SampleParams says how to draw one token from a row of logits.
 //
 // The order is: divide by Temperature; keep the TopK largest; keep the smallest
-// set of the most likely tokens whose probability reaches TopP; drop tokens less
-// likely than MinP times the most likely; draw with
+// set of the most likely of these whose share of their probability reaches TopP;
+// drop tokens less likely than MinP times the most likely; draw with
 // Uniform(Seed, Trace, Position). Ties are broken by the lower token id.
+//
+// A NaN logit counts as -Inf, which is never drawn. If the largest logit is not
+// finite, the token is the first that has it, with log-probability 0 if it is
+// +Inf and -MaxFloat32 if no logit is more than -Inf.
 type SampleParams struct {
 	Temperature float32 // 0 or less: the most likely token
 	TopK        int32   // 0: all

@@ -2,11 +2,11 @@
 
 #include "textflag.h"
 
-// func matmulHalfAVX2(rows int, c []float32, cStride int, x []float32, xStride int, b []float32, bStride, k int, load bool)
+// func matmulHalfAVX2(rows int, c []float32, cStride int, x []float32, xStride int, b []float32, bStride int, k int, load bool)
 //
-// DI, BX    rows 0 and 4 of c, R8 apart; AX = 3*R8
-// SI, DX    rows 0 and 4 of x, R9 apart; R13 = 3*R9
-// R10, R11  panels, whose rows lie R12 apart
+// DI, BX    rows 0 and 4 of c, R8 bytes apart; AX = 3*R8
+// SI, DX    rows 0 and 4 of x, R9 bytes apart; R13 = 3*R9
+// R10, R11  panels, whose rows lie R12 bytes apart
 // CX        the steps of k that are left
 TEXT ·matmulHalfAVX2(SB), NOSPLIT, $0-113
 	MOVQ c_base+8(FP), DI
@@ -51,6 +51,7 @@ rows6:
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
 	JMP  loop6
+
 load6:
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
@@ -64,6 +65,7 @@ load6:
 	VMOVUPS 32(BX), Y13
 	VMOVUPS (BX)(R8*1), Y14
 	VMOVUPS 32(BX)(R8*1), Y15
+
 loop6:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
@@ -119,6 +121,7 @@ rows5:
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	JMP  loop5
+
 load5:
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
@@ -130,6 +133,7 @@ load5:
 	VMOVUPS 32(DI)(AX*1), Y11
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
+
 loop5:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
@@ -178,6 +182,7 @@ rows4:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	JMP  loop4
+
 load4:
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
@@ -187,6 +192,7 @@ load4:
 	VMOVUPS 32(DI)(R8*2), Y9
 	VMOVUPS (DI)(AX*1), Y10
 	VMOVUPS 32(DI)(AX*1), Y11
+
 loop4:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
@@ -227,6 +233,7 @@ rows3:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	JMP  loop3
+
 load3:
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
@@ -234,6 +241,7 @@ load3:
 	VMOVUPS 32(DI)(R8*1), Y7
 	VMOVUPS (DI)(R8*2), Y8
 	VMOVUPS 32(DI)(R8*2), Y9
+
 loop3:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
@@ -267,11 +275,13 @@ rows2:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	JMP  loop2
+
 load2:
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
 	VMOVUPS (DI)(R8*1), Y6
 	VMOVUPS 32(DI)(R8*1), Y7
+
 loop2:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
@@ -298,9 +308,11 @@ rows1:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	JMP  loop1
+
 load1:
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
+
 loop1:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1

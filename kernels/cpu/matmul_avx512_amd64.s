@@ -2,11 +2,11 @@
 
 #include "textflag.h"
 
-// func matmulAVX512(rows int, c []float32, cStride int, x []float32, xStride int, b0, b1 []float32, bStride, k int, load bool)
+// func matmulAVX512(rows int, c []float32, cStride int, x []float32, xStride int, b0 []float32, b1 []float32, bStride int, k int, load bool)
 //
-// DI, BX    rows 0 and 4 of c, R8 apart; AX = 3*R8
-// SI, DX    rows 0 and 4 of x, R9 apart; R13 = 3*R9
-// R10, R11  panels, whose rows lie R12 apart
+// DI, BX    rows 0 and 4 of c, R8 bytes apart; AX = 3*R8
+// SI, DX    rows 0 and 4 of x, R9 bytes apart; R13 = 3*R9
+// R10, R11  panels, whose rows lie R12 bytes apart
 // CX        the steps of k that are left
 TEXT ·matmulAVX512(SB), NOSPLIT, $0-137
 	MOVQ c_base+8(FP), DI
@@ -60,6 +60,7 @@ rows8:
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	JMP  loop8
+
 load8:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
@@ -77,6 +78,7 @@ load8:
 	VMOVUPS 64(BX)(R8*2), Z21
 	VMOVUPS (BX)(AX*1), Z22
 	VMOVUPS 64(BX)(AX*1), Z23
+
 loop8:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1
@@ -147,6 +149,7 @@ rows7:
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
 	JMP  loop7
+
 load7:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
@@ -162,6 +165,7 @@ load7:
 	VMOVUPS 64(BX)(R8*1), Z19
 	VMOVUPS (BX)(R8*2), Z20
 	VMOVUPS 64(BX)(R8*2), Z21
+
 loop7:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1
@@ -225,6 +229,7 @@ rows6:
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
 	JMP  loop6
+
 load6:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
@@ -238,6 +243,7 @@ load6:
 	VMOVUPS 64(BX), Z17
 	VMOVUPS (BX)(R8*1), Z18
 	VMOVUPS 64(BX)(R8*1), Z19
+
 loop6:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1
@@ -294,6 +300,7 @@ rows5:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	JMP  loop5
+
 load5:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
@@ -305,6 +312,7 @@ load5:
 	VMOVUPS 64(DI)(AX*1), Z15
 	VMOVUPS (BX), Z16
 	VMOVUPS 64(BX), Z17
+
 loop5:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1
@@ -354,6 +362,7 @@ rows4:
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 	JMP  loop4
+
 load4:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
@@ -363,6 +372,7 @@ load4:
 	VMOVUPS 64(DI)(R8*2), Z13
 	VMOVUPS (DI)(AX*1), Z14
 	VMOVUPS 64(DI)(AX*1), Z15
+
 loop4:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1
@@ -404,6 +414,7 @@ rows3:
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	JMP  loop3
+
 load3:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
@@ -411,6 +422,7 @@ load3:
 	VMOVUPS 64(DI)(R8*1), Z11
 	VMOVUPS (DI)(R8*2), Z12
 	VMOVUPS 64(DI)(R8*2), Z13
+
 loop3:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1
@@ -445,11 +457,13 @@ rows2:
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	JMP  loop2
+
 load2:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R8*1), Z10
 	VMOVUPS 64(DI)(R8*1), Z11
+
 loop2:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1
@@ -477,9 +491,11 @@ rows1:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	JMP  loop1
+
 load1:
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
+
 loop1:
 	VMOVUPS (R10), Z0
 	VMOVUPS (R11), Z1

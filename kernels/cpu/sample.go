@@ -18,10 +18,6 @@ import (
 //
 // The draw then walks the bins, and within its bin the tokens. Probabilities are
 // added in one fixed order, so a row draws the same token in any batch.
-//
-// A NaN logit counts as -Inf and is never drawn. If the largest logit is not
-// finite the token is the first that has it, with log-probability 0 for +Inf and
-// -MaxFloat32 if every logit is NaN or -Inf.
 func (d *device) Sample(logits kernels.Tensor, params []kernels.SampleParams, out []kernels.Sampled) {
 	t := logits.(*tensor)
 	t.must("sample", len(params))

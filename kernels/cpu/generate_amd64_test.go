@@ -1,0 +1,36 @@
+package cpu
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestGenerated: the assembly in the tree is what its generator writes.
+func TestGenerated(t *testing.T) {
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go tool")
+	}
+	generator, err := filepath.Abs("asm/matmul.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	run := exec.Command(goTool, "run", generator)
+	run.Dir = dir
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("go run %s: %v\n%s", generator, err, out)
+	}
+	for _, name := range []string{"matmul_avx512_amd64.s", "matmul_avx2_amd64.s"} {
+		want, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what asm/matmul.go writes (%v): run go generate", name, err)
+		}
+	}
+}
