@@ -59,6 +59,7 @@ func TestMistakes(t *testing.T) {
 		{"solve --policy perhaps 1+1", `policy "perhaps": there are `},
 		{"solve --device gpu 1+1", `--device: "gpu" is not auto, cpu or cuda`},
 		{"solve --threads -1 1+1", "--threads: -1"},
+		{"solve --kernels quantum 1+1", `not "quantum"`},
 		{"solve --slots 0 1+1", "--slots: 0"},
 		{"solve --kv-memory lots 1+1", `"lots" is not a size`},
 		{"solve --temperature -1 1+1", "--temperature: -1"},

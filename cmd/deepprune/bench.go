@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
 	"deepprune/engine"
@@ -150,16 +149,20 @@ func (a *app) bench(f *benchFlags, changed func(string) bool) (err error) {
 	off := on
 	off.Policy = prune.None()
 	off.Params.IgnoreEOS = ignoresEOS(on.Policy)
-	b := bench{app: a, flags: f, pair: p, jobs: jobs}
-	offRuns, err := b.side(ctx, "off", off)
+	b := bench{app: a, flags: f, pair: p, jobs: jobs, meter: a.newMeter("group", 2*len(jobs))}
+	offRuns, err := b.side(ctx, "off", off, 0)
 	if err != nil {
 		return b.stopped(ctx, err)
 	}
-	onRuns, err := b.side(ctx, "on", on)
+	onRuns, err := b.side(ctx, "on", on, len(jobs))
 	if err != nil {
 		return b.stopped(ctx, err)
 	}
+	b.meter.show(2*len(jobs), "")
 	report := newBenchReport(jobs, on, p.Describe(), offRuns, onRuns)
+	if f.concurrency == 1 && ignoresEOS(on.Policy) {
+		report.Memory = compareMemory(offRuns.series, onRuns.series, maxMemoryRows)
+	}
 	if f.json {
 		return a.printJSON(report)
 	}
@@ -178,6 +181,7 @@ type bench struct {
 	flags *benchFlags
 	pair  pair
 	jobs  []job
+	meter *meter // of both sides
 }
 
 func (b *bench) stopped(ctx context.Context, err error) error {
@@ -197,8 +201,8 @@ type runs struct {
 }
 
 // side runs all jobs on a fresh engine, so that neither side profits from prefixes
-// the other has left in the cache.
-func (b *bench) side(ctx context.Context, name string, req engine.Request) (_ *runs, err error) {
+// the other has left in the cache. done is how many jobs are behind it.
+func (b *bench) side(ctx context.Context, name string, req engine.Request, done int) (_ *runs, err error) {
 	e, err := b.pair.Engine(nil)
 	if err != nil {
 		return nil, err
@@ -227,7 +231,7 @@ func (b *bench) side(ctx context.Context, name string, req engine.Request) (_ *r
 	}
 feed:
 	for i := range b.jobs {
-		b.progress(name, i)
+		b.meter.show(done+i, "pruning "+name)
 		select {
 		case next <- i:
 		case <-ctx.Done():
@@ -237,7 +241,6 @@ feed:
 	close(next)
 	workers.Wait()
 	r.wall = time.Since(start)
-	b.progress(name, len(b.jobs))
 	r.stats = e.Stats()
 	select {
 	case err := <-failed:
@@ -273,16 +276,4 @@ func (r *runs) run(ctx context.Context, e runner, req engine.Request, j job, i i
 	}
 	r.results[i], err = g.Wait()
 	return err
-}
-
-// progress shows how far a side is, where standard error is a terminal.
-func (b *bench) progress(side string, done int) {
-	f, ok := b.app.stderr.(*os.File)
-	if !ok || !term.IsTerminal(f.Fd()) {
-		return
-	}
-	fmt.Fprintf(f, "\rpruning %-3s  %d of %d \x1b[K", side, done, len(b.jobs))
-	if done == len(b.jobs) {
-		fmt.Fprint(f, "\r\x1b[K")
-	}
 }

@@ -33,8 +33,8 @@ type benchReport struct {
 	Compared           comparison `json:"compared"`
 	FirstDifference    string     `json:"first_difference,omitempty"`
 
-	// Memory is the KV memory of the first run over time; only of a policy that
-	// measures shapes.
+	// Memory is the KV memory of the first run over time: of a policy that measures
+	// shapes, when groups run one at a time.
 	Memory []memoryRow `json:"memory,omitempty"`
 }
 
@@ -96,9 +96,6 @@ func newBenchReport(jobs []job, req engine.Request, d description, off, on *runs
 	r.Questions, r.Seeds = len(questions), len(seeds)
 	r.SurvivorsIdentical = r.Compared.identical()
 	r.FirstDifference = r.Compared.first
-	if ignoresEOS(req.Policy) {
-		r.Memory = compareMemory(off.series, on.series, maxMemoryRows)
-	}
 	a, b := r.Off, r.On
 	r.OnOverOff = benchRatio{
 		GeneratedTokens: over(b.GeneratedTokens, a.GeneratedTokens),

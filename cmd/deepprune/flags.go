@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"deepprune/engine"
+	"deepprune/kernels/cpu"
 	"deepprune/prune"
 )
 
@@ -39,6 +41,8 @@ func (f *engineFlags) check() error {
 		return usagef("--device: %q is not auto, cpu or cuda", f.device)
 	case f.threads < 0 || f.threads > 4096:
 		return usagef("--threads: %d is not between 0 and 4096", f.threads)
+	case f.kernels != "" && !slices.Contains(cpu.KernelSets(), f.kernels):
+		return usagef("--kernels: this machine runs %s, not %q", strings.Join(cpu.KernelSets(), ", "), f.kernels)
 	case f.slots < 1 || f.slots > maxTraces:
 		return usagef("--slots: %d is not between 1 and %d", f.slots, maxTraces)
 	case f.model == "":

@@ -29,9 +29,9 @@ type policyFlags struct {
 
 func (f *policyFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.name, "policy", "deepprune", "what decides which traces to stop: "+strings.Join(prune.Names(), ", "))
-	flags.IntVar(&f.checkpointTokens, "checkpoint-tokens", 0, "judge a trace after this many tokens (default: the policy's)")
-	flags.IntVar(&f.checkpointWords, "checkpoint-words", 0, "or at this reasoning word, whichever comes first (default: the policy's)")
-	flags.Float64Var(&f.threshold, "threshold", 0, "score above which two traces share an answer (default: the policy's)")
+	flags.IntVar(&f.checkpointTokens, "checkpoint-tokens", 0, "judge a trace after this many tokens (default: what the judge was trained for)")
+	flags.IntVar(&f.checkpointWords, "checkpoint-words", 0, "or at this reasoning word, whichever comes first (default: as above)")
+	flags.Float64Var(&f.threshold, "threshold", 0, "score above which two traces share an answer (default: the judge's)")
 	flags.Float64Var(&f.confidence, "confidence", 0, "how sure the vote must be to stop the rest; 1 for certain (default: the policy's)")
 	flags.IntVar(&f.firstWave, "first-wave", 0, "traces that start at once, if that is more than will be needed anyway")
 	flags.IntVar(&f.finishers, "finishers", 0, "traces of the leading cluster that finish (default: the policy's)")
