@@ -28,11 +28,15 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 	f.kvMemory = 256 << 20
 	flags.StringVar(&f.model, "model", "embedded", "reasoner: a checkpoint `folder`, or embedded")
 	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder`, embedded, or none")
+	f.addDevice(flags)
+	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
+	flags.Var(&f.kvMemory, "kv-memory", "KV memory of reasoner and judge together, as 256MiB or 2GiB")
+}
+
+func (f *engineFlags) addDevice(flags *pflag.FlagSet) {
 	flags.StringVar(&f.device, "device", "auto", "`device` to compute on: auto, cpu, or cuda")
 	flags.IntVar(&f.threads, "threads", 0, "CPU threads; 0 takes all cores")
 	flags.StringVar(&f.kernels, "kernels", "", "CPU kernel `set`; the best one the machine has by default (see deepprune info)")
-	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
-	flags.Var(&f.kvMemory, "kv-memory", "KV memory of reasoner and judge together, as 256MiB or 2GiB")
 }
 
 func (f *engineFlags) check() error {

@@ -27,7 +27,7 @@ func main() {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return (&app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		env: os.Environ(), open: openPair, interrupts: interrupts, exit: os.Exit,
+		env: os.Environ(), open: openPair, openScorer: openScorer, interrupts: interrupts, exit: os.Exit,
 	}).run(args)
 }
 
@@ -38,6 +38,8 @@ type app struct {
 	env            []string
 	// open loads the models that the flags name.
 	open func(f *engineFlags) (pair, error)
+	// openScorer loads the judge alone.
+	openScorer func(f *engineFlags) (scorer, error)
 	// interrupts delivers signals that ask the program to stop, until stop.
 	interrupts func() (signals <-chan os.Signal, stop func())
 	exit       func(code int)

@@ -56,11 +56,17 @@ func (b *Board) Frame(width, height int) string {
 // grid draws the lanes in at most rows lines.
 func (b *Board) grid(width, rows int) []string {
 	g := arrange(len(b.lanes), width, rows, b.Text != nil)
+	said := make([][]string, g.shown) // under the bars
+	if g.height > 1 {
+		for i := range said {
+			said[i] = b.said(i, g)
+		}
+	}
 	lines := make([]string, 0, g.lines())
 	for row := range g.lines() {
 		out := ink.Line{Width: width + 1}
 		for column := range g.columns {
-			i := column*g.perColumn + row/g.height
+			i, sub := column*g.perColumn+row/g.height, row%g.height
 			if i >= g.shown {
 				break
 			}
@@ -68,7 +74,13 @@ func (b *Board) grid(width, rows int) []string {
 			if g.form == cell {
 				at = 1 + column*g.width
 			}
-			b.lane(&out, i, row%g.height, at, g)
+			switch {
+			case sub == 0:
+				b.lane(&out, i, at, g)
+			case sub <= len(said[i]):
+				out.Pad(at + digits(len(b.lanes)) + 1)
+				out.Put(ink.Faint, said[i][sub-1])
+			}
 		}
 		lines = append(lines, out.String())
 	}

@@ -51,17 +51,12 @@ func (b *Board) look(i int) (stroke, ink.Ink) {
 	return heavy, ink.Hue(hue, true)
 }
 
-// lane writes line sub of lane i into a line, from column at on.
-func (b *Board) lane(out *ink.Line, i, sub, at int, g grid) {
+// lane writes the line of lane i that has its bar into a line, from column at on.
+func (b *Board) lane(out *ink.Line, i, at int, g grid) {
 	out.Pad(at)
 	end := at + g.width
 	if g.form == cell {
 		b.cell(out, i, g)
-		out.Pad(end)
-		return
-	}
-	if sub > 0 {
-		b.words(out, i, sub, at, g)
 		out.Pad(end)
 		return
 	}
@@ -177,26 +172,15 @@ func (b *Board) cell(out *ink.Line, i int, g grid) {
 	out.Put(color, string([]rune("▁▂▃▄▅▆▇█")[min(max(level-1, 0), 7)]))
 }
 
-// words writes line sub of the text under a lane: the last lines of what it said.
-func (b *Board) words(out *ink.Line, i, sub, at int, g grid) {
-	indent := digits(len(b.lanes)) + 1
-	width := g.width - indent - 1
-	if width < 8 || b.Text == nil {
-		return
-	}
-	// The blank line below a lane of many lines sets it off from the next.
+// said is the last lines of what a trace said, as many as fit under its bar.
+func (b *Board) said(i int, g grid) []string {
 	n := g.height - 1
 	if n > 2 {
-		n--
+		n-- // the blank line below a lane of many lines sets it off from the next
 	}
-	lines := figures.Wrap(b.text(i, len(b.lanes[i].ids)), width, math.MaxInt)
-	if len(lines) > n {
-		lines = lines[len(lines)-n:]
-	}
-	if sub-1 < len(lines) && sub <= n {
-		out.Pad(at + indent)
-		out.Put(ink.Faint, lines[sub-1])
-	}
+	// Lines begin where they began in the last frame, so all of the text is wrapped.
+	lines := figures.Wrap(b.text(i, len(b.lanes[i].ids)), g.width-digits(len(b.lanes))-2, math.MaxInt)
+	return lines[max(0, len(lines)-n):]
 }
 
 // recent is the last whole words of a trace that fit in width cells.

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+
+	"deepprune/engine"
+	"deepprune/kernels"
+	"deepprune/model"
+	"deepprune/weights"
+	"deepprune/weights/embedded"
+)
+
+// scorer is a judge that is asked without an engine.
+type scorer interface {
+	// Score writes the score of pairs[i] into scores[i].
+	Score(scores []float64, pairs []engine.Pair) error
+	// Cut is the text of the first tokens of a text, in tokens of the judge.
+	Cut(text string, tokens int) string
+	Name() string
+	Threshold() float64
+	Close() error
+}
+
+// judgeScorer is the judge that the flags name.
+type judgeScorer struct {
+	*engine.Scorer
+	judge  *engine.Judge
+	name   string
+	device kernels.Device
+}
+
+// openScorer loads the judge that the flags name, and no reasoner.
+func openScorer(f *engineFlags) (scorer, error) {
+	device, err := openDevice(f)
+	if err != nil {
+		return nil, err
+	}
+	s := &judgeScorer{device: device}
+	var d modelDescription
+	err = open(f.judge, "embedded-judge", embedded.Judge(), func(c *weights.Checkpoint) error {
+		m, err := model.Load(device, c, model.Options{})
+		if err != nil {
+			return err
+		}
+		s.judge, err = engine.NewJudge(m, c)
+		return err
+	}, &d)
+	if err != nil {
+		return nil, errors.Join(named("--judge", err), device.Close())
+	}
+	s.name = d.Name
+	if s.Scorer, err = engine.NewScorer(device, s.judge, int64(f.kvMemory)); err != nil {
+		return nil, errors.Join(err, device.Close())
+	}
+	return s, nil
+}
+
+func (s *judgeScorer) Name() string       { return s.name }
+func (s *judgeScorer) Threshold() float64 { return s.judge.Spec.Threshold }
+func (s *judgeScorer) Close() error       { return s.device.Close() }
+
+func (s *judgeScorer) Cut(text string, tokens int) string {
+	t := s.judge.Model.Tokenizer
+	ids := t.EncodeParts(nil, model.Part{Text: text, Verbatim: true})
+	if len(ids) <= tokens {
+		return text
+	}
+	return t.Decode(ids[:tokens])
+}
