@@ -119,7 +119,8 @@ type Checkpoint struct {
 }
 
 // Policy makes a decider for every group it governs. Implementations are
-// immutable and may be shared by groups and goroutines.
+// immutable and may be shared by groups and goroutines. One that also has a method
+// IgnoresEOS() bool that returns true lets traces run on past their end of text.
 type Policy interface {
 	// Name is the word for flags, JSON and metrics.
 	Name() string

@@ -38,8 +38,8 @@ type lottery struct {
 	actions      [1]Action
 }
 
-// draw chooses the survivors, without regard to what the traces do.
-func (d *lottery) draw(seed uint64) {
+// choose draws the survivors, without regard to what the traces do.
+func (d *lottery) choose(seed uint64) {
 	if d.lucky != nil {
 		return
 	}
@@ -65,7 +65,7 @@ func (d *lottery) Decide(ev Event, s *Snapshot) []Action {
 	if ev.Kind != Reached {
 		return nil
 	}
-	d.draw(s.Seed)
+	d.choose(s.Seed)
 	d.actions[0] = Action{Kind: Stop, Trace: ev.Trace, Keeper: -1, Reason: ReasonControl}
 	if d.lucky[ev.Trace] {
 		d.actions[0] = Action{Kind: Resume, Trace: ev.Trace, Keeper: -1}
@@ -76,7 +76,7 @@ func (d *lottery) Decide(ev Event, s *Snapshot) []Action {
 // Votes gives the survivors a vote each. Who ended before the checkpoint without
 // being one has none.
 func (d *lottery) Votes(s *Snapshot) []Ballot {
-	d.draw(s.Seed)
+	d.choose(s.Seed)
 	return slices.DeleteFunc(ballots(s), func(b Ballot) bool { return !d.lucky[b.Trace] })
 }
 

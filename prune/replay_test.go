@@ -201,14 +201,6 @@ func TestCancelledTraces(t *testing.T) {
 			if name == "deepprune" {
 				checkStops(t, got)
 			}
-			last := -1
-			for _, b := range got.ballots {
-				tr := got.traces[b.Trace]
-				if tr.State != prune.Finished && tr.State != prune.Length || tr.Answer == "" || b.Trace <= last || !(b.Weight > 0) {
-					t.Fatalf("seed %d, %s: ballot %+v of %+v", seed, name, b, tr)
-				}
-				last = b.Trace
-			}
 		}
 	}
 }

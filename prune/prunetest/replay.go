@@ -4,8 +4,8 @@
 // decides must not depend on it.
 //
 // [Replay] also checks the contract between a policy and the engine: no action on
-// a trace that is known to have ended, each trace started, resumed and stopped at
-// most once, and always something under way until the group ends.
+// a trace that is known to have ended, each trace stopped at most once, something
+// under way until the group ends, and sound ballots whenever a vote is taken.
 package prunetest
 
 import (
@@ -238,6 +238,25 @@ func (r *replay) tell(ev prune.Event) error {
 		}
 		if err := r.do(a); err != nil {
 			return fmt.Errorf("after %+v: %+v: %w", ev, a, err)
+		}
+	}
+	if err := r.checkBallots(r.decider.Votes(&r.snap)); err != nil {
+		return fmt.Errorf("after %+v: %w", ev, err)
+	}
+	return nil
+}
+
+// checkBallots checks a vote that is taken now, as at a deadline.
+func (r *replay) checkBallots(ballots []prune.Ballot) error {
+	for i, b := range ballots {
+		t := r.snap.Traces[b.Trace]
+		switch {
+		case t.State != prune.Finished && t.State != prune.Length || t.Answer == "":
+			return fmt.Errorf("trace %d has a vote, and is %v with the answer %q", b.Trace, t.State, t.Answer)
+		case i > 0 && b.Trace <= ballots[i-1].Trace:
+			return fmt.Errorf("ballots are not in order: %v", ballots)
+		case !(b.Weight > 0):
+			return fmt.Errorf("trace %d votes with weight %v", b.Trace, b.Weight)
 		}
 	}
 	return nil
