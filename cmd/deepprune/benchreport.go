@@ -50,6 +50,7 @@ type benchSide struct {
 	ReclaimedBytes  int64   `json:"reclaimed_bytes"`
 	ByteSteps       int64   `json:"byte_steps"`
 	TracesPruned    int     `json:"traces_pruned"`
+	NeverStarted    int     `json:"traces_never_started"`
 
 	// Accuracies are over the runs whose answer is known, null without any.
 	// TraceAccuracy is the share of right answers among single finished traces.
@@ -135,8 +136,11 @@ func newBenchSide(jobs []job, r *runs) benchSide {
 			}
 		}
 		for _, t := range res.Traces {
-			if t.State == prune.Pruned {
+			switch t.State {
+			case prune.Pruned:
 				s.TracesPruned++
+			case prune.NotStarted:
+				s.NeverStarted++
 			}
 			if want != "" && (t.State == prune.Finished || t.State == prune.Length) {
 				traces++
@@ -189,6 +193,9 @@ func (r *benchReport) table(w io.Writer) error {
 	row("KV MiB × steps", figures.Count(a.ByteSteps>>20), figures.Count(c.ByteSteps>>20), ratio(q.ByteSteps))
 	row("KV reclaimed by prunes", figures.Bytes(a.ReclaimedBytes), figures.Bytes(c.ReclaimedBytes), "")
 	row("traces pruned", figures.Count(a.TracesPruned), figures.Count(c.TracesPruned), "")
+	if c.NeverStarted > 0 {
+		row("traces never started", figures.Count(a.NeverStarted), figures.Count(c.NeverStarted), "")
+	}
 	if c.JudgePairs > 0 {
 		row("pairs judged", figures.Count(a.JudgePairs), figures.Count(c.JudgePairs), "")
 	}

@@ -10,13 +10,6 @@ func (a *app) judgeCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.sampleCommand())
-	for _, sub := range cmd.Commands() {
-		run := sub.RunE
-		sub.RunE = func(cmd *cobra.Command, args []string) error {
-			a.running = true
-			return run(cmd, args)
-		}
-	}
+	cmd.AddCommand(a.sampleCommand(), a.pairsCommand(), a.judgeEvalCommand())
 	return cmd
 }

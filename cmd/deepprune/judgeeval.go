@@ -43,7 +43,6 @@ calibration error.`,
 		RunE: func(*cobra.Command, []string) error { return a.judgeEval(&f) },
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&f.traces, "traces", "", "`file` that judge sample wrote")
 	flags.StringVar(&f.pairs, "pairs", "", "`file` of JSON lines {\"question\", \"a\", \"b\", \"same\"}, instead")
 	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder`, or embedded")
@@ -107,7 +106,10 @@ func (a *app) judgeEval(f *judgeEvalFlags) (err error) {
 		questions []string
 	)
 	if f.traces != "" {
-		traces, err = f.readTraces()
+		recut := len(f.tokens)+len(f.words) > 0
+		traces, err = readTraces(f.traces, f.limit, func(s *eval.Sampled) error {
+			return needTexts(s, recut, "--prefix-tokens or --prefix-words")
+		})
 		for _, s := range traces {
 			questions = append(questions, s.Question.Text)
 		}
@@ -193,16 +195,15 @@ func (a *app) scorePairs(s scorer, pairs []eval.Pair, questionOnly bool, questio
 	return scores, nil
 }
 
-func (f *judgeEvalFlags) readTraces() ([]*eval.Sampled, error) {
-	recut := len(f.tokens)+len(f.words) > 0
-	return readTraces(f.traces, f.limit, func(s *eval.Sampled) error {
-		for i := range s.Traces {
-			if t := &s.Traces[i]; recut && t.Text == "" && t.Tokens > 1 {
-				return fmt.Errorf("question %s: the whole texts are not stored, and --prefix-tokens needs them (judge sample --full)", s.ID)
-			}
+// needTexts refuses a question whose whole texts are not stored, if a flag needs
+// them.
+func needTexts(s *eval.Sampled, need bool, flag string) error {
+	for i := range s.Traces {
+		if t := &s.Traces[i]; need && t.Text == "" && t.Tokens > 1 {
+			return fmt.Errorf("question %s: the whole texts are not stored, and %s needs them (judge sample --full)", s.ID, flag)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (f *judgeEvalFlags) readPairs() ([]eval.Pair, []string, error) {

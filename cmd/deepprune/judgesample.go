@@ -50,7 +50,6 @@ all that is done, a second one ends at once; --resume goes on where a file ends.
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.sample(&f, cmd.Flags().Changed) },
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&f.dataset, "dataset", "", "`file` of JSON lines {\"id\", \"question\", \"answer\"}")
 	flags.StringVar(&f.out, "out", "", "`file` to write")
 	flags.IntVarP(&f.traces, "traces", "k", 16, "traces of a question")

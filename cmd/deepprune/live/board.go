@@ -78,7 +78,7 @@ type Counts struct {
 	Tokens int // generated
 	Pairs  int // judged
 	// Saved estimates the tokens that pruned traces would have gone on to
-	// generate: see [Unpruned].
+	// generate: as many as those that have ended have on average.
 	Saved int
 
 	Blocks, JudgeBlocks int   // in use by the whole engine
@@ -330,6 +330,10 @@ func (b *Board) Counts() Counts {
 	saved := 0.0
 	for _, n := range pruned {
 		saved += mean - float64(n)
+	}
+	if b.result != nil {
+		// Whoever has not started by now never will.
+		saved += mean * float64(c.Waiting)
 	}
 	c.Saved = max(0, int(saved))
 	return c

@@ -122,7 +122,11 @@ func (b *Board) states(width int, c Counts) string {
 		out.Put(ink.Faint, word)
 	}
 	out.Pad(1)
-	part(ink.Faint, "·", c.Waiting, "waiting")
+	waiting := "waiting"
+	if b.result != nil {
+		waiting = "never started"
+	}
+	part(ink.Faint, "·", c.Waiting, waiting)
 	part(ink.Neutral, "━", c.Running, "running")
 	part(ink.Amber, "╍‖", c.Held, "held")
 	part(ink.Track, "─→", c.Pruned, "pruned")
