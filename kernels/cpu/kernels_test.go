@@ -81,6 +81,15 @@ func TestVectors(t *testing.T) {
 			each("addSumSquares", func(set *set, dst []float32) float32 { return set.addSumSquares(dst, x) })
 			each("scaleMul", func(set *set, dst []float32) float32 { set.scaleMul(dst, x, w, 1.7); return 0 })
 			each("axpy", func(set *set, dst []float32) float32 { set.axpy(dst, x, -0.3); return 0 })
+			if n%8 == 0 {
+				both := append(append([]float32(nil), y...), x...)
+				want := append([]float32(nil), both...)
+				s.rotate(both, x, w)
+				rotateGo(want, x, w)
+				for i := range want {
+					near(s.name, "rotate", n, both[i]+100, want[i]+100) // products cancel
+				}
+			}
 			each("swiglu", func(set *set, dst []float32) float32 { set.swiglu(dst, x, w); return 0 })
 			each("expSum", func(set *set, dst []float32) float32 { return set.expSum(dst, x, 3, 1.5) })
 		}

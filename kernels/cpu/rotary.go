@@ -135,11 +135,5 @@ func (j *rotaryJob) rotate(x, weight, cos, sin []float32) {
 	if weight != nil {
 		j.set.scaleMul(x, x, weight, invRMS(j.set.sumSquares(x), len(x), j.eps))
 	}
-	lo, hi := x[:len(cos)], x[len(cos):]
-	hi, sin = hi[:len(lo)], sin[:len(lo)]
-	for i, c := range cos {
-		a, b, s := lo[i], hi[i], sin[i]
-		lo[i] = float32(a*c) - float32(b*s)
-		hi[i] = float32(b*c) + float32(a*s)
-	}
+	j.set.rotate(x, cos, sin)
 }

@@ -30,6 +30,9 @@ type set struct {
 	scaleMul func(dst, x, w []float32, s float32)
 	// axpy adds a*x to dst.
 	axpy func(dst, x []float32, a float32)
+	// rotate rotates x, of 2*len(cos) elements, as kernels.RotarySpec says. The
+	// length of cos is a multiple of 8.
+	rotate func(x, cos, sin []float32)
 	// swiglu computes dst = g/(1+exp(-g)) * u.
 	swiglu func(dst, g, u []float32)
 	// maximum returns the largest element; NaNs count as -Inf.
@@ -50,6 +53,7 @@ var plain = &set{
 	addSumSquares: addSumSquaresGo,
 	scaleMul:      scaleMulGo,
 	axpy:          axpyGo,
+	rotate:        rotateGo,
 	swiglu:        swigluGo,
 	maximum:       maximumGo,
 	expSum:        expSumGo,

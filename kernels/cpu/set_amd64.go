@@ -19,6 +19,7 @@ var avx2 = &set{
 	addSumSquares: addSumSquaresVector,
 	scaleMul:      scaleMulVector,
 	axpy:          axpyVector,
+	rotate:        rotateAVX2,
 	swiglu:        swigluVector,
 	maximum:       maximumVector,
 	expSum:        expSumVector,
@@ -82,6 +83,9 @@ func scaleMulAVX2(dst, x, w []float32, s float32)
 
 //go:noescape
 func axpyAVX2(dst, x []float32, a float32)
+
+//go:noescape
+func rotateAVX2(x, cos, sin []float32)
 
 //go:noescape
 func swigluAVX2(dst, g, u []float32)

@@ -111,6 +111,16 @@ func axpyGo(dst, x []float32, a float32) {
 	}
 }
 
+func rotateGo(x, cos, sin []float32) {
+	lo, hi := x[:len(cos)], x[len(cos):]
+	hi, sin = hi[:len(lo)], sin[:len(lo)]
+	for i, c := range cos {
+		a, b, s := lo[i], hi[i], sin[i]
+		lo[i] = float32(a*c) - float32(b*s)
+		hi[i] = float32(b*c) + float32(a*s)
+	}
+}
+
 func swigluGo(dst, g, u []float32) {
 	dst, u = dst[:len(g)], u[:len(g)]
 	for i, v := range g {

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// Vectors' lengths are multiples of 16 here.
+// Vectors' lengths are multiples of 16 here, of 8 in rotateAVX2.
 
 // EIGHT defines a constant of eight equal numbers, given twice over in 8 bytes.
 #define EIGHT(name, pair) \
@@ -145,6 +145,34 @@ loop:
 	ADDQ        $64, SI
 	ADDQ        $64, DI
 	SUBQ        $16, CX
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func rotateAVX2(x, cos, sin []float32)
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-72
+	MOVQ x_base+0(FP), DI
+	MOVQ cos_base+24(FP), SI
+	MOVQ cos_len+32(FP), CX
+	MOVQ sin_base+48(FP), DX
+	LEAQ (DI)(CX*4), R8 // the upper half
+
+loop:
+	VMOVUPS     (DI), Y0
+	VMOVUPS     (R8), Y1
+	VMOVUPS     (SI), Y2
+	VMOVUPS     (DX), Y3
+	VMULPS      Y3, Y1, Y4
+	VMULPS      Y3, Y0, Y5
+	VFMSUB213PS Y4, Y2, Y0
+	VFMADD213PS Y5, Y2, Y1
+	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y1, (R8)
+	ADDQ        $32, DI
+	ADDQ        $32, R8
+	ADDQ        $32, SI
+	ADDQ        $32, DX
+	SUBQ        $8, CX
 	JNZ         loop
 	VZEROUPPER
 	RET

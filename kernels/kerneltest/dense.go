@@ -48,6 +48,7 @@ func (h *harness) linearLayers() {
 	}
 }
 
+//go:norace
 func (h *harness) checkLinear(got, x, w, bias []float32, out, in int, biased bool) {
 	for i, y := range got {
 		r, o := i/out, i%out
