@@ -24,33 +24,35 @@ func (b *Board) Frame(width, height int) string {
 	width--
 	c := b.Counts()
 	loose := height >= 20 // room for blank lines
-	head := []string{b.title(width, c)}
-	questionLines := 1
-	if height >= 30 {
-		questionLines = 2
+	var foot []string
+	if loose {
+		foot = append(foot, "")
 	}
-	if height >= 8 {
-		for _, s := range figures.Wrap(b.Question, width-2, questionLines) {
-			out := ink.Line{Width: width}
-			out.Put(ink.Bold, " "+s)
-			head = append(head, out.String())
-		}
-	}
-	foot := []string{b.states(width, c)}
+	foot = append(foot, b.states(width, c))
 	if height >= 10 {
 		foot = append(foot, b.memory(width, c), b.tokens(width, c))
 	}
+	question := 0
+	if height >= 8 {
+		question = 1
+	}
+	// A second line for the question, unless it costs the lanes a column.
+	rows := height - len(foot) - 3
+	if k := len(b.lanes); height >= 30 && (k-1)/(rows-1) == (k-1)/rows {
+		question = 2
+	}
+	lines := []string{b.title(width, c)}
+	for _, s := range figures.Wrap(b.Question, width-2, question) {
+		out := ink.Line{Width: width}
+		out.Put(ink.Bold, " "+s)
+		lines = append(lines, out.String())
+	}
 	if loose {
-		head = append(head, "")
-		foot = append([]string{""}, foot...)
+		lines = append(lines, "")
 	}
-	rows := height - len(head) - len(foot)
-	lines := append(head, b.grid(width-1, rows)...)
+	lines = append(lines, b.grid(width-1, height-len(lines)-len(foot))...)
 	lines = append(lines, foot...)
-	if len(lines) > height {
-		lines = lines[:height]
-	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines[:min(len(lines), height)], "\n")
 }
 
 // grid draws the lanes in at most rows lines.
