@@ -76,6 +76,7 @@ func TestUnknownKernels(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
+	t.Setenv("DEEPPRUNE_CPU", "")
 	info := newDevice(t, Options{Threads: 2}).Info()
 	if info.Kind != "cpu" || info.Name == "" || info.Kernels != KernelSets()[0] || info.Threads != 2 {
 		t.Errorf("Info = %+v", info)

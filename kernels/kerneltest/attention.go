@@ -150,6 +150,25 @@ func (h *harness) chunks() {
 	}
 }
 
+// causality computes a chunk whose last rows have values that are not finite: the
+// rows before them have weight 0 for these, which must not make NaN of them.
+func (h *harness) causality() {
+	for _, g := range geometries {
+		g.layers = 1
+		w := newWorld(h, g, 40)
+		s := w.add(nil, h.between(20, 120))
+		n := h.between(1, len(s.rows)-1)
+		want := w.compute([]part{{s, n}})
+		for _, row := range s.rows[n:] {
+			for i := (g.heads + g.kvHeads) * g.dim; i < len(row); i++ {
+				row[i] = float32(math.Inf(1 - 2*h.rng.IntN(2)))
+			}
+		}
+		got := w.compute([]part{{s, len(s.rows)}})
+		h.same("attention before what is not finite", got[:len(want)], want)
+	}
+}
+
 // sharing computes sequences that share blocks together, and then sequences of
 // the same content that each have their own.
 func (h *harness) sharing() {

@@ -44,6 +44,7 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		{"rotary", (*harness).rotary},
 		{"attention", (*harness).attention},
 		{"chunks", (*harness).chunks},
+		{"causality", (*harness).causality},
 		{"sharing", (*harness).sharing},
 		{"greedy", (*harness).greedy},
 		{"filters", (*harness).filters},
