@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 
 	"deepprune/engine"
 	"deepprune/kernels"
@@ -194,16 +197,45 @@ func (m *models) Engine(journal io.Writer) (runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engineRunner{e}, nil
+	return engineRunner{e, m.flags.model == "embedded"}, nil
 }
 
 // engineRunner is an engine as a runner.
-type engineRunner struct{ *engine.Engine }
+type engineRunner struct {
+	*engine.Engine
+	embedded bool // the reasoner is the embedded one
+}
 
 func (e engineRunner) Submit(ctx context.Context, r engine.Request) (group, error) {
 	g, err := e.Engine.Submit(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	if unknown := embedded.Unknown(r.Question); e.embedded && len(unknown) > 0 {
+		return outsideGroup{g, unknown}, nil
+	}
 	return g, nil
+}
+
+// outsideGroup is a group whose question the embedded reasoner cannot know.
+type outsideGroup struct {
+	group
+	unknown []string // words that it has never seen
+}
+
+func (g outsideGroup) Wait() (*engine.Result, error) {
+	res, err := g.group.Wait()
+	if res != nil {
+		const most = 5
+		words := make([]string, min(len(g.unknown), most))
+		for i := range words {
+			words[i] = strconv.Quote(g.unknown[i])
+		}
+		more := ""
+		if n := len(g.unknown) - most; n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		res.Warning = fmt.Sprintf("the question is outside of what the embedded reasoner knows (it never saw %s%s)", strings.Join(words, ", "), more)
+	}
+	return res, err
 }

@@ -112,3 +112,12 @@ func TestRealErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestRealQuestionOutside asks what the embedded reasoner cannot know: it answers,
+// and warns.
+func TestRealQuestionOutside(t *testing.T) {
+	code, stdout, stderr := runReal(t, "solve", "--plain", "-k", "3", "--max-tokens", "30", "Who wrote Faust?")
+	if code != 0 || !strings.Contains(stdout, "outside") || !strings.Contains(stdout, `"Faust"`) {
+		t.Errorf("code %d, stderr %q, no warning that names the unknown word in:\n%s", code, stderr, stdout)
+	}
+}
