@@ -25,7 +25,8 @@ type Config struct {
 	MaxPositions     int // the longest sequence the model was made for
 
 	RMSNormEps float64
-	RopeTheta  float64
+	RopeTheta  float64 // the base of the rotary positions
+	Scaling    Scaling // of the rotary positions
 
 	TiedHead   bool // the embedding is the head, too
 	QKNorm     bool // queries and keys are normalised head by head
@@ -66,24 +67,18 @@ type configJSON struct {
 	AttentionBias    *bool `json:"attention_bias"`
 	MLPBias          bool  `json:"mlp_bias"`
 
-	RMSNormEps     *float64        `json:"rms_norm_eps"`
-	RopeTheta      *float64        `json:"rope_theta"`
-	RopeParameters *ropeJSON       `json:"rope_parameters"`
-	RopeScaling    *ropeJSON       `json:"rope_scaling"`
-	HiddenAct      string          `json:"hidden_act"`
-	EOS            tokenIDs        `json:"eos_token_id"`
-	Quantization   json.RawMessage `json:"quantization_config"`
+	RMSNormEps        *float64        `json:"rms_norm_eps"`
+	RopeTheta         *float64        `json:"rope_theta"`
+	RopeParameters    *ropeJSON       `json:"rope_parameters"`
+	RopeScaling       *ropeJSON       `json:"rope_scaling"`
+	OriginalPositions *int            `json:"original_max_position_embeddings"`
+	HiddenAct         string          `json:"hidden_act"`
+	EOS               tokenIDs        `json:"eos_token_id"`
+	Quantization      json.RawMessage `json:"quantization_config"`
 
 	UseSlidingWindow bool     `json:"use_sliding_window"`
 	MaxWindowLayers  *int     `json:"max_window_layers"`
 	LayerTypes       []string `json:"layer_types"`
-}
-
-type ropeJSON struct {
-	RopeType      string   `json:"rope_type"`
-	Type          string   `json:"type"` // of older files
-	Theta         *float64 `json:"rope_theta"`
-	PartialRotary *float64 `json:"partial_rotary_factor"`
 }
 
 // tokenIDs is a token id or a list of them.
@@ -148,7 +143,7 @@ func (f *configJSON) config() (Config, error) {
 	}
 	c := Config{
 		Architecture: f.Architectures[0], QKNorm: fam.qkNorm, TiedHead: f.TieWord, EOS: f.EOS,
-		MLPBias: f.MLPBias && f.Architectures[0] == "LlamaForCausalLM", RMSNormEps: 1e-6,
+		MLPBias: f.MLPBias && f.Architectures[0] == "LlamaForCausalLM",
 	}
 	fam.biases(&c, f.AttentionBias != nil && *f.AttentionBias)
 
@@ -191,9 +186,7 @@ func (f *configJSON) config() (Config, error) {
 	if c.Heads*c.HeadDim > maxWidth {
 		return c, fmt.Errorf("head_dim: %d heads of %d are wider than %d", c.Heads, c.HeadDim, maxWidth)
 	}
-	if f.RMSNormEps != nil {
-		c.RMSNormEps = *f.RMSNormEps
-	}
+	c.RMSNormEps = value(f.RMSNormEps, 1e-6)
 	if !(c.RMSNormEps >= 0 && c.RMSNormEps < 1) {
 		return c, fmt.Errorf("rms_norm_eps: %v is not between 0 and 1", c.RMSNormEps)
 	}
@@ -206,41 +199,6 @@ func (f *configJSON) config() (Config, error) {
 		return c, err
 	}
 	return c, f.refuse(&c)
-}
-
-// rope reads the base of the rotary positions, which moved into rope_parameters.
-func (f *configJSON) rope(c *Config) error {
-	c.RopeTheta = 10000
-	if f.RopeTheta != nil {
-		c.RopeTheta = *f.RopeTheta
-	}
-	for _, field := range []struct {
-		name string
-		rope *ropeJSON
-	}{{"rope_scaling", f.RopeScaling}, {"rope_parameters", f.RopeParameters}} {
-		r := field.rope
-		if r == nil {
-			continue
-		}
-		for _, kind := range []string{r.RopeType, r.Type} {
-			if kind != "" && kind != "default" {
-				return fmt.Errorf("%s: rotary positions of type %q are not supported", field.name, kind)
-			}
-		}
-		if r.PartialRotary != nil && *r.PartialRotary != 1 {
-			return fmt.Errorf("%s.partial_rotary_factor: not supported", field.name)
-		}
-		if r.RopeType == "" && r.Type == "" && r.Theta == nil {
-			return fmt.Errorf("%s: neither a type nor rope_theta", field.name)
-		}
-		if r.Theta != nil {
-			c.RopeTheta = *r.Theta
-		}
-	}
-	if !(c.RopeTheta > 1 && c.RopeTheta <= math.MaxFloat32) {
-		return fmt.Errorf("rope_theta: %v is not above 1", c.RopeTheta)
-	}
-	return nil
 }
 
 // refuse names what the config asks for and the decoder does not do.

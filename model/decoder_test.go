@@ -14,7 +14,10 @@ import (
 	"deepprune/weights"
 )
 
-var checkpointNames = []string{"qwen3-bf16-tied", "qwen2-f16-sharded", "llama-f32-biases", "llama-bf16-plain"}
+var checkpointNames = []string{
+	"qwen3-bf16-tied", "qwen2-f16-sharded", "llama-f32-biases", "llama-bf16-plain",
+	"llama-bf16-llama3", "qwen2-bf16-yarn", "qwen3-bf16-dynamic",
+}
 
 func newDevice(t testing.TB) kernels.Device {
 	t.Helper()
@@ -38,7 +41,7 @@ func openCheckpoint(t testing.TB, name string) *weights.Checkpoint {
 
 func loadModel(t testing.TB, dev kernels.Device, name string) *Model {
 	t.Helper()
-	m, err := Load(dev, openCheckpoint(t, name), Options{})
+	m, err := Load(dev, openCheckpoint(t, name), Options{MaxContext: readReference(t, name).Context})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +52,7 @@ func loadModel(t testing.TB, dev kernels.Device, name string) *Model {
 type reference struct {
 	Prompt, Greedy []int32
 	Rows           []int // the positions of the rows of logits
+	Context        int   // the length it was computed for, if that matters
 	logits         [][]float32
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path"
 	"slices"
 
@@ -17,8 +16,8 @@ const DefaultContext = 32768
 
 // Options says how to load a model.
 type Options struct {
-	// MaxContext is the longest sequence to prepare for, in tokens; 0 is what the
-	// checkpoint allows, up to DefaultContext.
+	// MaxContext is the longest sequence to prepare for, in tokens, at most the
+	// config's LongestContext; 0 is its MaxPositions, up to DefaultContext.
 	MaxContext int
 }
 
@@ -112,8 +111,8 @@ func (m *Model) readFiles(c *weights.Checkpoint) error {
 func (m *Model) readContext(opt Options) error {
 	m.maxContext = min(m.Config.MaxPositions, DefaultContext)
 	switch {
-	case opt.MaxContext < 0 || opt.MaxContext > m.Config.MaxPositions:
-		return fmt.Errorf("a context of %d is not between 1 and max_position_embeddings %d of config.json", opt.MaxContext, m.Config.MaxPositions)
+	case opt.MaxContext < 0 || opt.MaxContext > m.Config.LongestContext():
+		return fmt.Errorf("a context of %d is not between 1 and %d, the longest by config.json", opt.MaxContext, m.Config.LongestContext())
 	case opt.MaxContext > 0:
 		m.maxContext = opt.MaxContext
 	}
@@ -291,28 +290,4 @@ func (u *uploader) vector(parts ...*weights.Tensor) kernels.Tensor {
 		return nil
 	}
 	return t
-}
-
-// rotaryTables makes the cosines and sines of position·theta^(-2i/d), computed in
-// float64: at large positions float32 loses the fraction of the angle.
-func (u *uploader) rotaryTables(cfg *Config, positions int) (cos, sin kernels.Tensor) {
-	if u.err != nil {
-		return nil, nil
-	}
-	half := cfg.HeadDim / 2
-	c, s := make([]float32, positions*half), make([]float32, positions*half)
-	for i := range half {
-		frequency := math.Pow(cfg.RopeTheta, -float64(2*i)/float64(cfg.HeadDim))
-		for p := range positions {
-			sin, cos := math.Sincos(float64(p) * frequency)
-			c[p*half+i], s[p*half+i] = float32(cos), float32(sin)
-		}
-	}
-	if cos, u.err = u.device.Upload(c, positions, half); u.err == nil {
-		sin, u.err = u.device.Upload(s, positions, half)
-	}
-	if u.err != nil {
-		u.err = fmt.Errorf("rotary tables of %d positions: %w", positions, u.err)
-	}
-	return cos, sin
 }

@@ -144,7 +144,7 @@ func TestLoadRefuses(t *testing.T) {
 		})
 	}
 	for _, context := range []int{-1, 513} {
-		if _, err := load(t, files(t, qwen3), Options{MaxContext: context}); err == nil || !strings.Contains(err.Error(), "max_position_embeddings 512") {
+		if _, err := load(t, files(t, qwen3), Options{MaxContext: context}); err == nil || !strings.Contains(err.Error(), "not between 1 and 512") {
 			t.Errorf("Load with a context of %d: %v; want a bound", context, err)
 		}
 	}

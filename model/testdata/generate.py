@@ -1,11 +1,13 @@
 """Makes the golden files beside it from the reference implementation.
 
     pip install torch transformers tokenizers safetensors numpy jinja2
-    python generate.py [checkpoints] [tokenizers] [chats]
+    python generate.py [checkpoints] [ropes] [tokenizers] [chats]
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, and the positions whose logits
-are kept) and golden.safetensors (those logits, float32). Tokenizers are trained
+are kept) and golden.safetensors (those logits, float32). Those with scaled rotary
+positions are made by ropes, as is ropes.json: the frequencies of more configs,
+of real size. Tokenizers are trained
 on the spot, one for each pattern; NAME.cases.json.gz holds [text, ids] pairs.
 chats.cases.json.gz holds [template, rendered] pairs of random templates in the
 form that is supported, with the settings of Hugging Face.
@@ -175,7 +177,7 @@ def checkpoint(name, *args, **kwargs):
         seed += 1
 
 
-def write_checkpoint(name, seed, config, model_class, dtype, shard_size="1GB", edit=lambda config: config):
+def write_checkpoint(name, seed, config, model_class, dtype, shard_size="1GB", edit=lambda config: config, context=0):
     import torch
     from safetensors.torch import save_file
     out = os.path.join(HERE, name)
@@ -201,17 +203,23 @@ def write_checkpoint(name, seed, config, model_class, dtype, shard_size="1GB", e
 
     generator = torch.Generator().manual_seed(7)
     tokens = torch.randint(1, BASE["vocab_size"], (PROMPT,), generator=generator).tolist()
+
+    def forward():
+        # Where the frequencies depend on the length, all passes have that of the context.
+        padded = tokens + [1] * (context - len(tokens))
+        return model(torch.tensor([padded])).logits[0, :len(tokens)]
+
     with torch.no_grad():
         for _ in range(GREEDY):
-            last = model(torch.tensor([tokens])).logits[0, -1]
+            last = forward()[-1]
             top = torch.topk(last, 2)
             if top.values[0] - top.values[1] < 1e-3:
                 return False
             tokens.append(int(top.indices[0]))
-        logits = model(torch.tensor([tokens])).logits[0]
+        logits = forward()
     rows = list(range(0, PROMPT - 1, 7)) + list(range(PROMPT - 1, PROMPT + GREEDY - 1, 3))
     with open(os.path.join(out, "golden.json"), "w") as f:
-        json.dump({"prompt": tokens[:PROMPT], "greedy": tokens[PROMPT:], "rows": rows}, f)
+        json.dump({"prompt": tokens[:PROMPT], "greedy": tokens[PROMPT:], "rows": rows} | ({"context": context} if context else {}), f)
     save_file({"logits": logits[rows].to(torch.float32).contiguous()}, os.path.join(out, "golden.safetensors"))
     print(name, sum(p.numel() for p in model.parameters()), "parameters, seed", seed)
     return True
@@ -246,6 +254,66 @@ def checkpoints():
         return old_style(config)
     checkpoint("llama-bf16-plain", LlamaConfig(**{**BASE, "num_attention_heads": 2}, num_key_value_heads=1, tie_word_embeddings=True,
                rope_parameters=rope(1e4)), LlamaForCausalLM, torch.bfloat16, edit=plain)
+
+
+# Rotary positions
+
+LLAMA3_ROPE = dict(rope_type="llama3", rope_theta=5e5, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0)
+
+
+def older_rope(config):
+    """config.json with rope_theta and rope_scaling."""
+    scaling = config.pop("rope_parameters")
+    config["rope_theta"] = scaling.pop("rope_theta")
+    config["rope_scaling"] = scaling
+    return config
+
+
+def oldest_rope(config):
+    config = older_rope(config)
+    config["rope_scaling"]["type"] = config["rope_scaling"].pop("rope_type")
+    return config
+
+
+def ropes():
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+    # The prompt reaches past each original context.
+    checkpoint("llama-bf16-llama3", LlamaConfig(**{**BASE, "num_attention_heads": 2}, num_key_value_heads=1, head_dim=32, tie_word_embeddings=True,
+               rope_parameters={**LLAMA3_ROPE, "original_max_position_embeddings": 64}), LlamaForCausalLM, torch.bfloat16, edit=older_rope)
+    checkpoint("qwen2-bf16-yarn", Qwen2Config(**{**BASE, "num_attention_heads": 2}, num_key_value_heads=2, tie_word_embeddings=True,
+               rope_parameters=dict(rope_type="yarn", rope_theta=1e4, factor=4.0, original_max_position_embeddings=64)),
+               Qwen2ForCausalLM, torch.bfloat16, edit=oldest_rope)
+    checkpoint("qwen3-bf16-dynamic", Qwen3Config(**{**BASE, "num_attention_heads": 2, "max_position_embeddings": 96}, num_key_value_heads=1, head_dim=16,
+               tie_word_embeddings=True, rope_parameters=dict(rope_type="dynamic", rope_theta=1e4, factor=5.0)),
+               Qwen3ForCausalLM, torch.bfloat16, context=480)
+
+    yarn = dict(rope_type="yarn", rope_theta=1e6, factor=4.0, original_max_position_embeddings=32768)
+    lines = []
+    for positions, head_dim, rope, context in [
+        (131072, 128, {**LLAMA3_ROPE, "original_max_position_embeddings": 8192}, 0),   # Llama 3.1
+        (131072, 64, {**LLAMA3_ROPE, "factor": 32.0, "original_max_position_embeddings": 8192}, 0),  # Llama 3.2
+        (40960, 128, yarn, 0),  # Qwen3
+        (131072, 128, dict(rope_type="yarn", rope_theta=1e6, factor=4.0), 0),  # without the original
+        (131072, 128, {**yarn, "mscale": 1.0, "mscale_all_dim": 0.707, "beta_fast": 64, "beta_slow": 2}, 0),
+        (131072, 64, {**yarn, "rope_theta": 150000.0, "factor": 32.0, "original_max_position_embeddings": 4096, "truncate": False}, 0),  # gpt-oss
+        (131072, 80, {**yarn, "attention_factor": 1.25, "original_max_position_embeddings": 10}, 0),
+        (4096, 128, dict(rope_type="linear", rope_theta=1e4, factor=2.5), 0),
+        (4096, 96, dict(rope_type="dynamic", rope_theta=1e4, factor=2.0), 100),
+        (4096, 96, dict(rope_type="dynamic", rope_theta=1e4, factor=2.0), 4097),
+        (4096, 96, dict(rope_type="dynamic", rope_theta=1e4, factor=2.0), 8192),
+    ]:
+        config = LlamaConfig(hidden_size=head_dim * 2, num_attention_heads=2, head_dim=head_dim, max_position_embeddings=positions, rope_parameters=dict(rope))
+        rotary = LlamaRotaryEmbedding(config)
+        rotary(torch.zeros(1), torch.tensor([[max(context, 1) - 1]]))
+        lines.append(json.dumps({"config": {
+            "architectures": ["LlamaForCausalLM"], "hidden_size": head_dim * 2, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "head_dim": head_dim, "vocab_size": 16, "max_position_embeddings": positions, "rope_parameters": rope},
+            "context": context, "frequencies": rotary.inv_freq.tolist(), "magnitude": rotary.attention_scaling}))
+    with open(os.path.join(HERE, "ropes.json"), "w") as f:
+        f.write("[" + ",\n".join(lines) + "]\n")
+    print(len(lines), "scalings")
 
 
 # Chat templates
@@ -295,6 +363,6 @@ def chats():
 
 
 if __name__ == "__main__":
-    parts = {"checkpoints": checkpoints, "tokenizers": tokenizers, "chats": chats}
+    parts = {"checkpoints": checkpoints, "ropes": ropes, "tokenizers": tokenizers, "chats": chats}
     for part in sys.argv[1:] or parts:
         parts[part]()
