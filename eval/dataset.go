@@ -9,6 +9,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"deepprune/prune"
 )
 
 // maxLine bounds a line of a data set or of stored traces, in bytes.
@@ -36,10 +38,19 @@ func (q *Question) Seed(run uint64) uint64 {
 	return x ^ x>>31
 }
 
-// ReadQuestions reads JSON lines {"id", "question", "answer"}, the id and the
-// answer a string or a number, or left out. Blank lines are skipped. name is the
-// file's, for errors.
-func ReadQuestions(r io.Reader, name string) ([]Question, error) {
+// ReadQuestions reads JSON lines, one question each. The names of fields are those
+// of the usual files, in any case; the rest of a line is kept in Extra:
+//
+//   - id: "id", "ID", "unique_id", "Record ID"; the number of the line if there is none
+//   - the question: "question", "problem" or "prompt"
+//   - the answer: "answer", a string or a number, of which what follows "####" counts
+//     (GSM8K); else the last \boxed{} of "solution" (MATH); it may be missing
+//   - choices: "choices", a list, with the index, letter or text of the right one as
+//     the answer; or "Correct Answer" and "Incorrect Answer 1", … (GPQA). They are
+//     shuffled by seed and appended to the question, and the answer is the letter.
+//
+// Blank lines are skipped. name is the file's, for errors.
+func ReadQuestions(r io.Reader, name string, seed uint64) ([]Question, error) {
 	var questions []Question
 	seen := make(map[string]int)
 	err := eachLine(r, name, func(n int, line []byte) error {
@@ -54,6 +65,9 @@ func ReadQuestions(r io.Reader, name string) ([]Question, error) {
 			return fmt.Errorf("field id: %q is that of line %d", q.ID, first)
 		}
 		seen[q.ID] = n
+		if err := q.shuffleChoices(seed); err != nil {
+			return err
+		}
 		questions = append(questions, q)
 		return nil
 	})
@@ -71,27 +85,49 @@ func parseQuestion(line []byte) (Question, error) {
 	if err := json.Unmarshal(line, &q.Extra); err != nil {
 		return q, err
 	}
-	var err error
-	if q.Text, err = take(q.Extra, "question"); err != nil {
-		return q, err
+	for _, field := range []struct {
+		to    *string
+		names []string
+	}{
+		{&q.Text, []string{"question", "problem", "prompt"}},
+		{&q.ID, []string{"id", "unique_id", "record id"}},
+		{&q.Answer, []string{"answer"}},
+	} {
+		for _, name := range field.names {
+			text, err := take(q.Extra, name)
+			if err != nil {
+				return q, err
+			}
+			if *field.to == "" {
+				*field.to = strings.TrimSpace(text)
+			}
+		}
 	}
-	if q.Text = strings.TrimSpace(q.Text); q.Text == "" {
+	if q.Text == "" {
 		return q, fmt.Errorf("field question is missing or empty")
 	}
-	if q.ID, err = take(q.Extra, "id"); err != nil {
-		return q, err
+	if i := strings.LastIndex(q.Answer, "####"); i >= 0 {
+		q.Answer = strings.TrimSpace(q.Answer[i+len("####"):])
 	}
-	q.Answer, err = take(q.Extra, "answer")
-	return q, err
+	if q.Answer == "" {
+		solution, err := take(q.Extra, "solution")
+		if err != nil {
+			return q, err
+		}
+		if answer, method := prune.Extract(solution); method == prune.MethodBoxed {
+			q.Answer = answer
+		}
+	}
+	return q, nil
 }
 
-// take removes a field that is a string or a number; "" if there is none.
+// take removes a field that is a string or a number, its name in any case; "" if
+// there is none.
 func take(fields map[string]json.RawMessage, name string) (string, error) {
-	raw, ok := fields[name]
-	if !ok {
+	raw := takeRaw(fields, name)
+	if raw == nil {
 		return "", nil
 	}
-	delete(fields, name)
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any
@@ -107,6 +143,17 @@ func take(fields map[string]json.RawMessage, name string) (string, error) {
 		return v.String(), nil
 	}
 	return "", fmt.Errorf("field %s is neither a string nor a number", name)
+}
+
+// takeRaw removes a field, its name in any case, as it is; nil if there is none.
+func takeRaw(fields map[string]json.RawMessage, name string) json.RawMessage {
+	for key, raw := range fields {
+		if strings.EqualFold(key, name) {
+			delete(fields, key)
+			return raw
+		}
+	}
+	return nil
 }
 
 // eachLine calls f with the number of each line that is not blank, from 1. Errors

@@ -154,7 +154,7 @@ func TestPairsFile(t *testing.T) {
 }
 
 func TestSampledJSON(t *testing.T) {
-	questions, err := ReadQuestions(strings.NewReader(`{"id":7,"template":"w:x","question":"1 < 2?","unseen":true,"answer":3}`), "f")
+	questions, err := ReadQuestions(strings.NewReader(`{"id":7,"template":"w:x","question":"1 < 2?","unseen":true,"answer":3}`), "f", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (a *app) sample(f *sampleFlags, changed func(string) bool) (err error) {
 	if err != nil {
 		return err
 	}
-	questions, err := readDataset(f.dataset, f.limit)
+	questions, err := readDataset(f.dataset, f.limit, f.seed)
 	if err != nil {
 		return err
 	}
@@ -214,13 +214,13 @@ func (f *sampleFlags) prefixLength(ids []int32, text func([]int32) string) int {
 }
 
 // readDataset reads the first questions of a file, all of them if limit is 0.
-func readDataset(path string, limit int) ([]eval.Question, error) {
+func readDataset(path string, limit int, seed uint64) ([]eval.Question, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, named("--dataset", err)
 	}
 	defer file.Close()
-	questions, err := eval.ReadQuestions(file, path)
+	questions, err := eval.ReadQuestions(file, path, seed)
 	if limit > 0 && limit < len(questions) {
 		questions = questions[:limit]
 	}
