@@ -92,6 +92,7 @@ func (e *Engine) stop(t *trace, a prune.Action) {
 	e.leaveSlot(t)
 	freed := e.dropBlocks(t)
 	t.setState(prune.Pruned)
+	e.stalls = 0 // the engine goes on: k is finite
 	t.score, t.reason, t.prunedAt = a.Score, a.Reason, e.steps
 	if a.Kind == prune.Stop {
 		t.keeper = a.Keeper

@@ -29,6 +29,7 @@ type judgeRunner struct {
 
 	keepers []*keeperPrefix
 	pairs   []*pair // in order of asking
+	asked   int     // pairs so far
 	work    []judgeWork
 	copies  []kvcache.Copy
 	batch   kernels.Batch
@@ -50,9 +51,11 @@ type pair struct {
 	group    *Group
 	keeper   *keeperPrefix
 	trace    int
+	number   int // in order of asking
 	tokens   []int32
-	seq      *kvcache.Sequence // nil until it is first planned
+	seq      *kvcache.Sequence // nil before it is planned
 	computed int               // of tokens
+	answered bool
 }
 
 // judgeWork is n rows of a pair, or of its keeper if pair is nil.
@@ -95,7 +98,8 @@ func (r *judgeRunner) ask(g *Group, keeper, trace, checkpoint int) error {
 			return fmt.Errorf("asked to judge trace %d, which has not reached checkpoint %d", i, checkpoint)
 		}
 	}
-	p := &pair{group: g, trace: trace, keeper: r.prefix(g, keeper, checkpoint)}
+	r.asked++
+	p := &pair{group: g, trace: trace, number: r.asked, keeper: r.prefix(g, keeper, checkpoint)}
 	p.tokens = r.traceTokens(g.traces[trace].prefix(checkpoint))
 	if n := len(p.keeper.tokens) + len(p.tokens); n > r.Model.MaxContext() {
 		return fmt.Errorf("judge: a pair of %d tokens exceeds the context of %s, %d", n, r.Model.Name, r.Model.MaxContext())
@@ -119,12 +123,11 @@ func (r *judgeRunner) prefix(g *Group, keeper, checkpoint int) *keeperPrefix {
 }
 
 // planJudge reserves blocks for pairs in the order in which they were asked, up
-// to the judge's budget. At most one pair is left partly computed, and it is then
-// the first of the next step.
+// to the judge's budget. At most one pair is cut by the budget, and it goes on in
+// the next step.
 func (e *Engine) planJudge() {
 	r := e.judge
 	r.work = r.work[:0]
-	r.dropStopped()
 	left, answers := r.budget, r.answers
 	for i := 0; i < len(r.pairs); i++ { // a policy asked for room may shorten it
 		if left == 0 || answers == 0 {
@@ -134,7 +137,7 @@ func (e *Engine) planJudge() {
 		k := p.keeper
 		if k.computed < len(k.tokens) {
 			planned := slices.ContainsFunc(r.work, func(w judgeWork) bool { return w.pair == nil && w.keeper == k })
-			if n := min(len(k.tokens)-k.computed, left); !planned && e.reserveKeeper(k, n) {
+			if n := min(len(k.tokens)-k.computed, left); !planned && e.reserveKeeper(p, n) {
 				r.work = append(r.work, judgeWork{keeper: k, n: n})
 				left -= n
 			}
@@ -144,10 +147,9 @@ func (e *Engine) planJudge() {
 			p.seq, p.computed = k.seq.Fork(), 0
 		}
 		n := min(len(p.tokens)-p.computed, left)
-		if !e.reserve(&r.copies, p.seq, n, p.group, -1) {
+		if !e.reserve(&r.copies, &p.seq, len(k.tokens)+p.computed+n, asker{group: p.group, trace: -1, pair: p}) {
 			if p.computed == 0 {
-				p.seq.Release()
-				p.seq = nil
+				p.drop()
 			}
 			continue
 		}
@@ -162,11 +164,13 @@ func (e *Engine) planJudge() {
 	})
 }
 
-func (e *Engine) reserveKeeper(k *keeperPrefix, n int) bool {
+// reserveKeeper reserves the next n tokens of the keeper that p waits for.
+func (e *Engine) reserveKeeper(p *pair, n int) bool {
+	k := p.keeper
 	if k.seq == nil {
 		k.seq, k.computed = e.judge.pool.NewSequence(), 0
 	}
-	return e.reserve(&e.judge.copies, k.seq, n, k.group, -1)
+	return e.reserve(&e.judge.copies, &k.seq, k.computed+n, asker{group: p.group, trace: -1, pair: p})
 }
 
 // dropStopped forgets the pairs of traces that the policy has stopped since.
@@ -180,14 +184,56 @@ func (r *judgeRunner) dropStopped() {
 	})
 }
 
-// release gives back what a pair holds.
+// release ends a pair.
 func (r *judgeRunner) release(p *pair) {
-	if p.seq != nil {
-		p.seq.Release()
-		p.seq = nil
-	}
+	p.drop()
 	p.keeper.users--
 	p.group.pairs--
+}
+
+// drop gives back a pair's blocks. What was computed of it is lost.
+func (p *pair) drop() {
+	if p.seq != nil {
+		p.seq.Release()
+		p.seq, p.computed = nil, 0
+	}
+}
+
+// drop gives back a keeper's blocks. It is computed again when a pair needs it.
+func (k *keeperPrefix) drop() {
+	if k.seq != nil {
+		k.seq.Release()
+		k.seq, k.computed = nil, 0
+	}
+}
+
+// behind reports whether p gives way to a: pairs of younger groups do, and to a
+// pair those that were asked later.
+func (p *pair) behind(a asker) bool {
+	return p.group.id > a.group.id || p.group == a.group && a.pair != nil && p.number > a.pair.number
+}
+
+// giveWay drops the last pair that is behind a or, when none of these holds
+// blocks, the last keeper that only they wait for; false if there is none.
+func (r *judgeRunner) giveWay(a asker) bool {
+	var last *pair
+	for _, p := range r.pairs {
+		if p.seq != nil && p.behind(a) && (last == nil || p.group.id >= last.group.id) {
+			last = p
+		}
+	}
+	if last != nil {
+		last.drop()
+		return true
+	}
+	for _, k := range slices.Backward(r.keepers) {
+		needed := func(p *pair) bool { return p.keeper == k && !p.behind(a) }
+		if k.seq != nil && !slices.ContainsFunc(r.pairs, needed) {
+			k.drop()
+			return true
+		}
+	}
+	return false
 }
 
 // runJudge runs the planned rows and tells the policies the verdicts.
@@ -197,10 +243,6 @@ func (e *Engine) runJudge(ev *Event) {
 		return
 	}
 	began := time.Now()
-	for _, c := range r.copies {
-		e.dev.CopyBlock(r.kv, c.Dst, c.Src)
-	}
-	r.copies = r.copies[:0]
 	r.batch.Reset()
 	rows := 0
 	for _, w := range r.work {
@@ -229,7 +271,7 @@ func (e *Engine) runJudge(ev *Event) {
 		}
 	}
 	ev.JudgeRows = int32(rows)
-	r.pairs = slices.DeleteFunc(r.pairs, func(p *pair) bool { return p.computed == len(p.tokens) })
+	r.pairs = slices.DeleteFunc(r.pairs, func(p *pair) bool { return p.answered })
 	nanos := time.Since(began).Nanoseconds()
 	for _, w := range r.work {
 		w.keeper.group.judgeNanos += nanos * int64(w.n) / int64(rows)
@@ -261,6 +303,7 @@ func (e *Engine) account(w judgeWork) {
 func (e *Engine) verdict(p *pair, score float64) {
 	g, k := p.group, p.keeper
 	e.judge.release(p)
+	p.answered = true
 	g.usage.JudgePairs++
 	e.counts.PairsJudged++
 	e.emit(g, Event{Kind: EventJudged, Trace: int32(p.trace), Keeper: int32(k.trace), Score: float32(score)})
@@ -273,8 +316,7 @@ func (r *judgeRunner) dropIdle() bool {
 	dropped := false
 	for _, k := range r.keepers {
 		if k.users == 0 && k.seq != nil {
-			k.seq.Release()
-			k.seq, k.computed = nil, 0
+			k.drop()
 			dropped = true
 		}
 	}
@@ -290,12 +332,12 @@ func (r *judgeRunner) forget(g *Group) {
 		return p.group == g
 	})
 	r.keepers = slices.DeleteFunc(r.keepers, func(k *keeperPrefix) bool {
-		if k.group == g && k.seq != nil {
-			k.seq.Release()
-			k.seq = nil
+		if k.group == g {
+			k.drop()
 		}
 		return k.group == g
 	})
+	r.work = slices.DeleteFunc(r.work, func(w judgeWork) bool { return w.keeper.group == g })
 }
 
 // blocks is the number of blocks held for a group.

@@ -116,8 +116,7 @@ func (e *Engine) plan() {
 		}
 		for i := range g.traces {
 			t := &g.traces[i]
-			if t.slot && t.pending() == 1 && e.reserve(&e.copies, t.seq, 1, g, i) {
-				e.work = append(e.work, work{group: g, trace: t, from: t.computed, n: 1, last: true})
+			if t.slot && t.pending() == 1 && e.planTrace(t, 1) {
 				budget--
 			}
 		}
@@ -131,14 +130,24 @@ func (e *Engine) plan() {
 		for i := range g.traces {
 			t := &g.traces[i]
 			if t.slot && t.pending() > 1 && budget > 0 {
-				n := min(t.pending(), budget)
-				if e.reserve(&e.copies, t.seq, n, g, i) {
-					e.work = append(e.work, work{group: g, trace: t, from: t.computed, n: n, last: n == t.pending()})
+				if n := min(t.pending(), budget); e.planTrace(t, n) {
 					budget -= n
 				}
 			}
 		}
 	}
+}
+
+// planTrace reserves the next n tokens of a trace. One that cannot go on leaves
+// its slot to the traces before it, which may take its blocks; kept, the slot could
+// be what they wait for.
+func (e *Engine) planTrace(t *trace, n int) bool {
+	if !e.reserve(&e.copies, &t.seq, t.computed+n, asker{group: t.group, trace: t.index}) {
+		e.leaveSlot(t)
+		return false
+	}
+	e.work = append(e.work, work{group: t.group, trace: t, from: t.computed, n: n, last: n == t.pending()})
+	return true
 }
 
 // planRoot reserves the next n tokens of a prompt and returns how many rows are
@@ -150,81 +159,92 @@ func (e *Engine) planRoot(g *Group, n int) int {
 			n = min(n, len(g.prompt)-1-hit)
 		}
 	}
-	if n == 0 || !e.reserve(&e.copies, g.root, n, g, -1) {
+	if n == 0 || !e.reserve(&e.copies, &g.root, g.rootComputed+n, asker{group: g, trace: -1}) {
 		return 0
 	}
 	e.work = append(e.work, work{group: g, from: g.rootComputed, n: n})
 	return n
 }
 
-// reserve extends a sequence of trace index of group g (-1: the root) by n
-// tokens, and makes room if it must. False means that the sequence cannot go on
-// in this step; it may itself have been the youngest and lost its blocks.
-func (e *Engine) reserve(copies *[]kvcache.Copy, s *kvcache.Sequence, n int, g *Group, index int) bool {
+// asker is who asks for blocks: a trace of a group, a pair of it, or its root.
+type asker struct {
+	group *Group
+	trace int   // -1: a pair or the root
+	pair  *pair // nil: a trace or the root
+}
+
+// reserve makes a sequence hold at least length tokens, and makes room if it must.
+// False means that the sequence cannot go on in this step; a policy that was asked
+// for room may even have released it.
+func (e *Engine) reserve(copies *[]kvcache.Copy, owned **kvcache.Sequence, length int, a asker) bool {
+	s := *owned
 	for {
+		// What was reserved and not computed, because a policy held the trace, is
+		// still there.
 		var err error
-		*copies, err = s.Extend(n, *copies)
+		*copies, err = s.Extend(max(0, length-s.Len()), *copies)
 		if err == nil {
 			return true
 		}
 		if !errors.Is(err, kvcache.ErrNoBlocks) {
 			panic(err)
 		}
-		if !e.makeRoom(g, index) {
+		if !e.makeRoom(a) || *owned != s {
 			return false
-		}
-		if index >= 0 && g.traces[index].seq != s {
-			return false // a policy stopped the very trace that asked
 		}
 	}
 }
 
-// makeRoom frees some blocks by the mildest means that works; false if there is
-// none. index is the trace that asks, or -1 for the root or the judge's pairs.
-// What it takes is younger than what asks, so the oldest always advances.
-func (e *Engine) makeRoom(g *Group, index int) bool {
-	before := e.pool.Used()
+// makeRoom takes something from those behind a by the mildest means that works;
+// false if there is none. What it takes may free no block yet, such as a fork of a
+// root that goes next. The first in order can take from all others, so it advances.
+func (e *Engine) makeRoom(a asker) bool {
+	before := e.arena.UsedBytes()
 	for i := len(e.groups) - 1; i >= 0; i-- {
 		e.decide(e.groups[i], prune.Event{Kind: prune.BlocksShort})
-		if e.pool.Used() < before {
+		if e.arena.UsedBytes() < before {
 			return true
 		}
 	}
 	if e.judge != nil && e.judge.dropIdle() {
 		return true
 	}
-	if t := e.youngest(g, index, prune.Held); t != nil {
+	if t := e.youngest(a, prune.Held); t != nil {
 		freed := e.dropBlocks(t)
 		e.counts.Evictions++
 		e.emit(t.group, Event{Kind: EventEvicted, Trace: int32(t.index), Keeper: -1, Blocks: int32(freed)})
 		return true
 	}
-	if t := e.youngest(g, index, prune.Running); t != nil {
+	if e.judge != nil && e.judge.giveWay(a) {
+		return true
+	}
+	if t := e.youngest(a, prune.Running); t != nil {
 		e.leaveSlot(t)
 		freed := e.dropBlocks(t)
 		e.counts.Preemptions++
 		e.emit(t.group, Event{Kind: EventPreempted, Trace: int32(t.index), Keeper: -1, Blocks: int32(freed)})
 		return true
 	}
-	return e.dropRoot(g)
+	return e.dropRoot(a.group)
 }
 
-// youngest returns the trace of the highest index of the youngest group, g or
-// younger, that is in the state and has blocks of its own. Of g itself only
-// running traces behind index qualify, but any held one: a held trace needs its
-// blocks only if it is resumed.
-func (e *Engine) youngest(g *Group, index int, s prune.State) *trace {
+// youngest returns the trace of the highest index of the youngest group, that of a
+// or younger, that is in the state and has something to give: blocks of its own,
+// or, in a younger group, a hold on the root. Of the group of a only running traces
+// behind it qualify, but any held one: a held trace needs its blocks only if it is
+// resumed.
+func (e *Engine) youngest(a asker, s prune.State) *trace {
 	for i := len(e.groups) - 1; i >= 0; i-- {
-		h := e.groups[i]
-		if h.id < g.id {
+		g := e.groups[i]
+		if g.id < a.group.id {
 			return nil
 		}
-		for j := len(h.traces) - 1; j >= 0; j-- {
-			t := &h.traces[j]
-			if s == prune.Running && h == g && j <= index {
+		for j := len(g.traces) - 1; j >= 0; j-- {
+			t := &g.traces[j]
+			if s == prune.Running && g == a.group && j <= a.trace {
 				return nil
 			}
-			if t.state == s && t.seq != nil && t.blocks() > 0 {
+			if t.state == s && t.seq != nil && (t.blocks() > 0 || g != a.group) {
 				return t
 			}
 		}

@@ -11,12 +11,16 @@ import (
 // step runs the models once and acts on what comes out.
 func (e *Engine) step() {
 	began := time.Now()
+	if e.judge != nil {
+		e.judge.dropStopped()
+	}
 	e.assignSlots()
 	e.plan()
 	if e.judge != nil {
 		e.planJudge()
 	}
 	e.dropStaleWork()
+	e.copyBlocks()
 	if len(e.work) == 0 && !e.judge.hasWork() {
 		e.endStalled()
 		e.reap()
@@ -54,14 +58,25 @@ func (e *Engine) dropStaleWork() {
 	e.work = kept
 }
 
-// runReasoner runs the planned rows and takes in the sampled tokens.
-func (e *Engine) runReasoner(ev *Event) {
-	// Copies on write come first: a block that was shared when it was reserved is
-	// read here and written below.
+// copyBlocks makes the copies on write, those of work that was dropped included,
+// before either model runs: a block that was shared when it was reserved is read
+// here and may be written there, and what was copied for nothing may by now be
+// reserved for something else.
+func (e *Engine) copyBlocks() {
 	for _, c := range e.copies {
 		e.dev.CopyBlock(e.kv, c.Dst, c.Src)
 	}
 	e.copies = e.copies[:0]
+	if r := e.judge; r != nil {
+		for _, c := range r.copies {
+			e.dev.CopyBlock(r.kv, c.Dst, c.Src)
+		}
+		r.copies = r.copies[:0]
+	}
+}
+
+// runReasoner runs the planned rows and takes in the sampled tokens.
+func (e *Engine) runReasoner(ev *Event) {
 	if len(e.work) == 0 {
 		return
 	}
