@@ -47,10 +47,12 @@ var ErrTensor = errors.New("no such tensor")
 // Checkpoint is an open checkpoint. Its methods may be called concurrently,
 // Close excepted.
 type Checkpoint struct {
-	name    string
-	fsys    fs.FS
-	tensors map[string]*Tensor
-	release []func() error
+	name      string
+	fsys      fs.FS             // or nil
+	files     map[string][]byte // that are not in fsys, see New
+	tensors   map[string]*Tensor
+	fileBytes int64
+	release   []func() error
 }
 
 // Open opens the checkpoint in folder dir. The files must not change until Close.
@@ -105,6 +107,9 @@ func (c *Checkpoint) File(name string) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// FileBytes is the size of the files that hold the tensors.
+func (c *Checkpoint) FileBytes() int64 { return c.fileBytes }
 
 // Close unmaps the files. No tensor may be used afterwards.
 func (c *Checkpoint) Close() error {
@@ -183,6 +188,7 @@ func (c *Checkpoint) openFile(name string) error {
 		return fmt.Errorf("%s: %w", c.path(name), err)
 	}
 	c.release = append(c.release, release)
+	c.fileBytes += size
 	tensors, err := parseSafetensors(data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.path(name), err)
@@ -198,6 +204,12 @@ func (c *Checkpoint) openFile(name string) error {
 }
 
 func (c *Checkpoint) readFile(name string) ([]byte, error) {
+	if data, ok := c.files[name]; ok {
+		return data, nil
+	}
+	if c.fsys == nil {
+		return nil, fmt.Errorf("%s: %w", c.path(name), fs.ErrNotExist)
+	}
 	f, size, err := c.openRegular(name)
 	if err != nil {
 		return nil, err

@@ -50,6 +50,7 @@ type Tensor struct {
 	file       string
 	rows, cols int
 	data       []byte
+	generate   func(i int, dst []float32) // instead of data, see Generated
 }
 
 // Rows is the first dimension, or 1 for a tensor of fewer than two.
@@ -58,7 +59,8 @@ func (t *Tensor) Rows() int { return t.rows }
 // Cols is the numbers in a row, all dimensions after the first multiplied.
 func (t *Tensor) Cols() int { return t.cols }
 
-// Bytes is the tensor as it lies in the file, little-endian. It must not be written.
+// Bytes is the tensor as it lies in the file, little-endian, nil if it lies in
+// none. It must not be written.
 func (t *Tensor) Bytes() []byte { return t.data }
 
 // Row converts row i into dst, which must have Cols elements. It panics if it
@@ -66,6 +68,10 @@ func (t *Tensor) Bytes() []byte { return t.data }
 func (t *Tensor) Row(i int, dst []float32) {
 	if i < 0 || i >= t.rows || len(dst) != t.cols {
 		panic(fmt.Sprintf("weights: tensor %q %v: row %d into %d elements", t.Name, t.Shape, i, len(dst)))
+	}
+	if t.generate != nil {
+		t.generate(i, dst)
+		return
 	}
 	n := t.cols * t.DType.size()
 	src := t.data[i*n : (i+1)*n]
