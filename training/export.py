@@ -8,16 +8,9 @@ import shutil
 import torch
 from safetensors.torch import save_file
 
-from qwen3 import Config, Qwen3
+from checkpoints import load
+from qwen3 import Qwen3
 from tokenizer import CHAT_TEMPLATE, END
-
-
-def load(path):
-    """The training model kept in a .pt file."""
-    kept = torch.load(path)
-    model = Qwen3(Config(**kept["config"]))
-    model.load_state_dict(kept["model"])
-    return model.eval()
 
 
 def write_json(path, value):

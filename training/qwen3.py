@@ -88,8 +88,9 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(self.dim, config.rms_norm_eps)
         self.k_norm = RMSNorm(self.dim, config.rms_norm_eps)
 
-    def forward(self, x, cos, sin, mask=None, cache=None):
-        """cache: None, or (keys, values, rows_end) buffers written in place."""
+    def forward(self, x, cos, sin, attend=None, cache=None):
+        """attend: another attention than the causal one. cache: (keys, values,
+        start), buffers written in place."""
         batch, length, _ = x.shape
         q = self.q_norm(self.q_proj(x).view(batch, length, self.heads, self.dim))
         k = self.k_norm(self.k_proj(x).view(batch, length, self.kv_heads, self.dim))
@@ -103,12 +104,18 @@ class Attention(nn.Module):
             values[:, :, start:start + length] = v
             k, v = keys[:, :, :start + length], values[:, :, :start + length]
         group = self.heads // self.kv_heads
+        if length == 1:  # decoding: read the cache where it lies
+            q = q.view(batch, self.kv_heads, group, self.dim)
+            weights = (q @ k.mT * self.dim ** -0.5).softmax(-1).to(v.dtype)
+            return self.o_proj((weights @ v).view(batch, 1, -1))
         k = k.repeat_interleave(group, dim=1)
         v = v.repeat_interleave(group, dim=1)
-        if self.training and mask is None and cache is None:
+        if attend is not None:
+            y = attend(q, k, v)
+        elif self.training and cache is None:
             y = causal_attention(q, k, v)
         else:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None and length > 1)
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
         return self.o_proj(y.transpose(1, 2).reshape(batch, length, -1))
 
 
@@ -132,8 +139,8 @@ class Layer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, x, cos, sin, mask=None, cache=None):
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask, cache)
+    def forward(self, x, cos, sin, attend=None, cache=None):
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, attend, cache)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -158,7 +165,7 @@ class Qwen3(nn.Module):
                 std /= (2 * config.num_hidden_layers) ** 0.5
             nn.init.normal_(weight, std=std)
 
-    def hidden(self, tokens, positions=None, mask=None, cache=None):
+    def hidden(self, tokens, positions=None, attend=None, cache=None):
         """Final normed states. `cache` is a list of per-layer (keys, values, start)."""
         if positions is None:
             start = cache[0][2] if cache is not None else 0
@@ -170,7 +177,7 @@ class Qwen3(nn.Module):
             cos, sin = cos[:, None], sin[:, None]
         x = self.model.embed_tokens(tokens)
         for i, layer in enumerate(self.model.layers):
-            x = layer(x, cos, sin, mask, None if cache is None else cache[i])
+            x = layer(x, cos, sin, attend, None if cache is None else cache[i])
         return self.model.norm(x)
 
     def logits(self, hidden):

@@ -1,9 +1,14 @@
 """A plain batched sampler with a KV cache, for evaluation without the engine."""
 
+import argparse
+import json
 import re
+import time
 
 import torch
+from tokenizers import Tokenizer
 
+from checkpoints import load
 from tokenizer import END, prompt
 
 BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
@@ -30,31 +35,76 @@ def generate(model, prompts, end, most=900, temperature=1.0, top_p=0.95, seed=0)
     config, (rows, length) = model.config, prompts.shape
     generator = torch.Generator().manual_seed(seed)
     shape = (rows, config.num_key_value_heads, length + most, config.head_dim)
-    buffers = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(config.num_hidden_layers)]
+    buffers = [(torch.zeros(shape, dtype=torch.bfloat16), torch.zeros(shape, dtype=torch.bfloat16)) for _ in range(config.num_hidden_layers)]
     outputs = [[] for _ in range(rows)]
-    alive = torch.arange(rows)
+    owner = list(range(rows))       # whose row of the batch it is; None once ended
     tokens, start = prompts, 0
     for _ in range(most):
-        hidden = model.hidden(tokens, cache=[(k, v, start) for k, v in buffers])
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = model.hidden(tokens, cache=[(k, v, start) for k, v in buffers])
+            logits = model.logits(hidden[:, -1])
         start += tokens.shape[1]
-        tokens = choose(model.logits(hidden[:, -1]), temperature, top_p, generator)
-        for row, token in zip(alive.tolist(), tokens[:, 0].tolist()):
-            if token != end:
-                outputs[row].append(token)
-        going = (tokens[:, 0] != end).nonzero()[:, 0]
-        if len(going) == 0:
+        tokens = choose(logits, temperature, top_p, generator)
+        for row, token in enumerate(tokens[:, 0].tolist()):
+            if owner[row] is None:
+                continue
+            if token == end:
+                owner[row] = None
+            else:
+                outputs[owner[row]].append(token)
+        going = [row for row, who in enumerate(owner) if who is not None]
+        if not going:
             break
-        if len(going) < len(alive) * 0.8:
+        if len(going) < 0.8 * len(owner):
             buffers = [(k[going], v[going]) for k, v in buffers]
-            alive, tokens = alive[going], tokens[going]
-        else:  # finished rows run on, unheard, until a fifth of the batch is done
-            for row in set(range(len(alive))) - set(going.tolist()):
-                alive[row] = rows
-            outputs += [[]] if len(outputs) == rows else []
-    return outputs[:rows]
+            tokens, owner = tokens[going], [owner[row] for row in going]
+    return outputs
 
 
-def traces_of(model, tokenizer, text, count, **options):
-    """`count` traces of one question, as token lists."""
-    ids = torch.tensor([tokenizer.encode(prompt(text)).ids]).expand(count, -1)
-    return generate(model, ids, tokenizer.token_to_id(END), **options)
+def draw(model, tokenizer, questions, count, most=900, batch=192, seed=0):
+    """`count` traces of each question; yields (question, [texts], [token counts]).
+    Questions whose prompts are equally long run together."""
+    end = tokenizer.token_to_id(END)
+    groups = {}
+    for question in questions:
+        ids = tokenizer.encode(prompt(question["question"])).ids
+        groups.setdefault(len(ids), []).append((question, ids))
+    for group in groups.values():
+        step = max(1, batch // count)
+        for i in range(0, len(group), step):
+            some = group[i:i + step]
+            ids = torch.tensor([ids for _, ids in some]).repeat_interleave(count, dim=0)
+            seed += 1
+            outputs = generate(model, ids, end, most, seed=seed)
+            for j, (question, _) in enumerate(some):
+                mine = outputs[j * count:(j + 1) * count]
+                yield question, [tokenizer.decode(o, skip_special_tokens=False) for o in mine], [len(o) for o in mine]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="build/reasoner.pt")
+    parser.add_argument("--tokenizer", default="build/tokenizer.json")
+    parser.add_argument("--questions", default="heldout.jsonl")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=100, help="questions")
+    parser.add_argument("--traces", type=int, default=32)
+    parser.add_argument("--out", default="build/heldout-traces.jsonl")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    model, tokenizer = load(args.model), Tokenizer.from_file(args.tokenizer)
+    with open(args.questions) as file:
+        questions = [json.loads(line) for line in file][args.first:args.first + args.count]
+    begun, tokens = time.time(), 0
+    with open(args.out, "w") as file:
+        for question, texts, lengths in draw(model, tokenizer, questions, args.traces, seed=args.seed):
+            tokens += sum(lengths)
+            rows = [{"text": t, "tokens": n, "answer": boxed(t)} for t, n in zip(texts, lengths)]
+            print(json.dumps(question | {"traces": rows}, ensure_ascii=False), file=file, flush=True)
+    print(f"{len(questions)} questions, {tokens} tokens, {tokens / (time.time() - begun):.0f}/s")
+
+
+if __name__ == "__main__":
+    main()

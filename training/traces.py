@@ -7,7 +7,9 @@ columns of digits, each step checked by the opposite operation; a small model
 can carry it out without slips, and so the set-up decides the answer.
 """
 
-from plans import Ref, to_infix, values
+import re
+
+from plans import Ref, from_infix, to_infix, values
 
 PLACES = ["ones", "tens", "hundreds", "thousands"]
 WORDS = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}
@@ -67,6 +69,34 @@ def setup(plan, rng):
     show = lambda x: letters[x.step] if isinstance(x, Ref) else str(x)
     parts = [f"{letters[i]} = {show(x)} {op} {show(y)}" for i, (op, x, y) in enumerate(plan)]
     return rng.choice(["Let ", "Plan: "]) + ", ".join(parts) + ".", plan
+
+
+def read_setup(text):
+    """The plan that a set-up states, or None: the inverse of `setup`, used to
+    measure how often a sampled trace follows its own plan."""
+    text = text.split("\n")[0].strip().rstrip(".")
+    found = re.match(r"(So it is|That is|I need|First|Start with|Let|Plan:) (.*)$", text)
+    if not found:
+        return None
+    body = found[2]
+    for op, word in WORDS.items():
+        body = body.replace(f" {word} ", f" {op} ")
+    try:
+        if "=" not in body:  # a chain, or one infix expression
+            first, *rest = body.split(", then ")
+            for part in rest:
+                first = f"({first}) {part}"
+            names = {}
+            first = re.sub(r"\d+", lambda m: names.setdefault(m[0], f"n{len(names)}"), first)
+            return from_infix(first, {name: int(number) for number, name in names.items()})
+        plan, steps = [], {}
+        for part in body.split(", "):
+            letter, left, op, right = re.fullmatch(r"([a-z]) = (\w+) ([-+*/]) (\w+)", part).groups()
+            plan.append((op, *(int(x) if x.isdigit() else steps[x] for x in (left, right))))
+            steps[letter] = Ref(len(plan) - 1)
+        return plan
+    except (AttributeError, KeyError, SyntaxError, ValueError):
+        return None
 
 
 def add(a, b):

@@ -14,6 +14,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+from checkpoints import save
 from muon import Both
 from qwen3 import Config, Qwen3
 from questions import draw_plan, draw_question
@@ -92,7 +93,7 @@ def work(rank, args):
     model = Qwen3(Config(vocab_size=tokenizer.get_vocab_size()))
     if args.init:
         model.load_state_dict(torch.load(args.init)["model"])
-    optimiser = Both(model, args.muon_lr, args.adam_lr)
+    optimiser = Both(model, args.muon_lr, args.adam_lr, hold=args.hold)
     if rank == 0:
         print(f"{model.parameter_count()} parameters", flush=True)
     begun, seen, step, saved, running = time.time(), 0, 0, 0, {}
@@ -112,7 +113,7 @@ def work(rank, args):
                   + ", ".join(f"{k} {v:.4f}" for k, v in sorted(running.items())), flush=True)
         if rank == 0 and (minutes - saved > args.save_minutes or done):
             saved = minutes
-            torch.save({"config": model.config.to_dict(), "model": model.state_dict()}, args.out)
+            save(model, args.out)
         if done:
             break
 
@@ -127,6 +128,7 @@ def main():
     parser.add_argument("--setup-share", type=float, default=0.5)
     parser.add_argument("--muon-lr", type=float, default=0.02)
     parser.add_argument("--adam-lr", type=float, default=0.004)
+    parser.add_argument("--hold", type=float, default=0.5, help="share of the time before the rate falls")
     parser.add_argument("--save-minutes", type=float, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--port", type=int, default=29511)
