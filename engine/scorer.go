@@ -179,3 +179,29 @@ func (s *Scorer) forward(all []scored) error {
 	}
 	return nil
 }
+
+// PairWork is the tokens that the judge computes for a pair and the FLOPs of that:
+// for the keeper's part of the prompt, which all pairs against it share, and for
+// the rest.
+func (s *Scorer) PairWork(p Pair) (keeperTokens, traceTokens int, keeperFLOPs, traceFLOPs float64) {
+	keeperTokens, traceTokens = len(s.judge.keeperTokens(p.Keeper)), len(s.judge.traceTokens(p.Trace))
+	config := &s.judge.Model.Config
+	for i := range keeperTokens {
+		keeperFLOPs += config.FLOPs(i, false)
+	}
+	for i := range traceTokens {
+		traceFLOPs += config.FLOPs(keeperTokens+i, i == traceTokens-1)
+	}
+	return keeperTokens, traceTokens, keeperFLOPs, traceFLOPs
+}
+
+// TraceFLOPs is the FLOPs that m spends on a trace of n generated tokens after a
+// prompt, as Usage.JudgeRelativeCost counts them: the last token of the prompt is
+// the trace's first row, the last token is sampled and never fed.
+func TraceFLOPs(m *model.Model, prompt, n int) float64 {
+	sum := 0.0
+	for i := range n {
+		sum += m.Config.FLOPs(prompt-1+i, true)
+	}
+	return sum
+}

@@ -167,8 +167,8 @@ func TestSampledJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"id":"7","question":"1 < 2?","answer":"3","seed":7,"template":"w:x","unseen":true,"traces":[` +
-		`{"index":0,"prefix":"prefix 0","answer":"1","tokens":10,"state":"finished","text":"prefix 0 and so on"},` +
-		`{"index":1,"prefix":"prefix 1","answer":null,"tokens":11,"state":"length"}]}` + "\n"
+		`{"index":0,"prefix":"prefix 0","prefix_tokens":0,"answer":"1","tokens":10,"state":"finished","text":"prefix 0 and so on"},` +
+		`{"index":1,"prefix":"prefix 1","prefix_tokens":0,"answer":null,"tokens":11,"state":"length"}]}` + "\n"
 	if b.String() != want {
 		t.Errorf("got %s\nwant %s", b.String(), want)
 	}

@@ -13,7 +13,7 @@ import (
 // Sampled is a question and traces that were sampled for it: a line of a file of
 // stored traces,
 //
-//	{"id", "question", "answer", "seed", …, "traces": [{"index", "prefix", "answer", "tokens", "state", "text"}]}
+//	{"id", "question", "answer", "seed", …, "traces": [{"index", "prefix", "prefix_tokens", "answer", "tokens", "state", "text"}]}
 //
 // where … are the other fields of the question's line.
 type Sampled struct {
@@ -24,12 +24,13 @@ type Sampled struct {
 
 // SampledTrace is one of them.
 type SampledTrace struct {
-	Index  int       `json:"index"`
-	Prefix string    `json:"prefix"` // what it wrote up to the checkpoint, or all of it if it ended before
-	Answer JSONText  `json:"answer"` // normalised; null for none
-	Tokens int       `json:"tokens"` // generated, the end of text included
-	State  StateName `json:"state"`
-	Text   string    `json:"text,omitempty"` // all it wrote; "" if that was not stored
+	Index        int       `json:"index"`
+	Prefix       string    `json:"prefix"` // what it wrote up to the checkpoint, or all of it if it ended before
+	PrefixTokens int       `json:"prefix_tokens"`
+	Answer       JSONText  `json:"answer"` // normalised; null for none
+	Tokens       int       `json:"tokens"` // generated, the end of text included
+	State        StateName `json:"state"`
+	Text         string    `json:"text,omitempty"` // all it wrote; "" if that was not stored
 }
 
 // JSONText is a string that is null in JSON when it is empty.

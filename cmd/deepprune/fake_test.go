@@ -41,6 +41,10 @@ func (p *fakePair) Describe() description {
 	}
 }
 
+func (p *fakePair) Scorer() (scorer, error) { return &fakeScorer{}, nil }
+
+func (p *fakePair) TraceFLOPs(question string, n int) (float64, error) { return float64(n), nil }
+
 func (p *fakePair) Close() error {
 	p.closed++
 	return nil

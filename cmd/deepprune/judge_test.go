@@ -53,7 +53,7 @@ func TestJudgeSample(t *testing.T) {
 		}
 		for j, tr := range s.Traces {
 			// The fake's text is the number of tokens that it is made of.
-			want := eval.SampledTrace{Index: j, Prefix: "40", Answer: "42", Tokens: 100 + j, State: eval.StateName{State: prune.Finished}}
+			want := eval.SampledTrace{Index: j, Prefix: "40", PrefixTokens: 40, Answer: "42", Tokens: 100 + j, State: eval.StateName{State: prune.Finished}}
 			if tr != want {
 				t.Errorf("line %d, trace %d is %+v; want %+v", i, j, tr, want)
 			}
@@ -166,6 +166,9 @@ func (s *fakeScorer) Score(scores []float64, pairs []engine.Pair) error {
 		}
 	}
 	return nil
+}
+func (s *fakeScorer) Work(p engine.Pair) (shared, own eval.Work) {
+	return eval.Work{Tokens: len(p.Keeper), FLOPs: 1}, eval.Work{Tokens: len(p.Trace), FLOPs: 1}
 }
 func (s *fakeScorer) Cut(text string, tokens int) string { return text[:min(len(text), tokens)] }
 func (s *fakeScorer) Name() string                       { return "fake" }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sort"
 
 	"github.com/spf13/cobra"
 
@@ -183,12 +182,14 @@ func sampleOne(ctx context.Context, e runner, req engine.Request) sampleResult {
 // sampled is what is stored of a group.
 func (f *sampleFlags) sampled(q *eval.Question, r *engine.Result, text func([]int32) string) *eval.Sampled {
 	s := &eval.Sampled{Question: *q, Seed: r.Seed, Traces: make([]eval.SampledTrace, len(r.Traces))}
+	checkpoint := prune.Checkpoint{Tokens: f.prefixTokens, Words: f.prefixWords}
 	for i, t := range r.Traces {
 		st := eval.SampledTrace{
 			Index: t.Index, Prefix: t.Text, Answer: eval.JSONText(t.Answer), Tokens: t.Tokens, State: eval.StateName{State: t.State},
 		}
-		if n := f.prefixLength(t.TokenIDs, text); n < len(t.TokenIDs) {
-			st.Prefix = text(t.TokenIDs[:n])
+		st.PrefixTokens = eval.PrefixLength(t.TokenIDs, checkpoint, text)
+		if st.PrefixTokens < len(t.TokenIDs) {
+			st.Prefix = text(t.TokenIDs[:st.PrefixTokens])
 		}
 		if f.full {
 			st.Text = t.Text
@@ -196,21 +197,6 @@ func (f *sampleFlags) sampled(q *eval.Question, r *engine.Result, text func([]in
 		s.Traces[i] = st
 	}
 	return s
-}
-
-// prefixLength is the number of tokens up to the checkpoint, or of all.
-func (f *sampleFlags) prefixLength(ids []int32, text func([]int32) string) int {
-	n := len(ids)
-	if f.prefixTokens > 0 {
-		n = min(n, f.prefixTokens)
-	}
-	if f.prefixWords > 0 {
-		n = min(n, 1+sort.Search(n, func(i int) bool {
-			var words prune.WordCounter
-			return words.Add([]byte(text(ids[:i+1]))) >= f.prefixWords
-		}))
-	}
-	return n
 }
 
 // readDataset reads the first questions of a file, all of them if limit is 0.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -29,6 +28,10 @@ type pair interface {
 	// while an engine runs.
 	Text(ids []int32) string
 	Describe() description
+	// Scorer is the judge alone, nil without one. No engine may run meanwhile.
+	Scorer() (scorer, error)
+	// TraceFLOPs is the reasoner's work for the first n tokens of a trace.
+	TraceFLOPs(question string, n int) (float64, error)
 	Close() error
 }
 
@@ -91,7 +94,7 @@ func openPair(f *engineFlags) (pair, error) {
 
 func (m *models) load() error {
 	err := open(m.flags.model, "embedded-reasoner", embedded.Reasoner(), func(c *weights.Checkpoint) (err error) {
-		m.reasoner, err = model.Load(m.device, c, model.Options{})
+		m.reasoner, err = m.loadModel(c)
 		return err
 	}, &m.Reasoner)
 	if err != nil || m.flags.judge == "none" {
@@ -99,7 +102,7 @@ func (m *models) load() error {
 	}
 	m.Judge = new(modelDescription)
 	err = open(m.flags.judge, "embedded-judge", embedded.Judge(), func(c *weights.Checkpoint) error {
-		judge, err := model.Load(m.device, c, model.Options{})
+		judge, err := m.loadModel(c)
 		if err != nil {
 			return err
 		}
@@ -114,14 +117,17 @@ func (m *models) load() error {
 	return nil
 }
 
-// open opens the checkpoint in a folder, or the embedded one, has it loaded and
-// describes it.
-func open(folder, embeddedName string, embedded fs.FS, load func(*weights.Checkpoint) error, d *modelDescription) error {
-	name, fsys := embeddedName, embedded
-	if folder != "embedded" {
-		name, fsys = folder, os.DirFS(folder)
+// loadModel loads a checkpoint if there is memory for it and for the KV.
+func (m *models) loadModel(c *weights.Checkpoint) (*model.Model, error) {
+	if err := fits(c, int64(m.flags.kvMemory)); err != nil {
+		return nil, err
 	}
-	c, err := weights.OpenFS(fsys, name)
+	return model.Load(m.device, c, model.Options{})
+}
+
+// open opens the checkpoint that a flag names, has it loaded and describes it.
+func open(name, embeddedName string, embedded fs.FS, load func(*weights.Checkpoint) error, d *modelDescription) error {
+	c, err := openCheckpoint(name, embeddedName, embedded)
 	if err != nil {
 		return err
 	}
@@ -129,22 +135,30 @@ func open(folder, embeddedName string, embedded fs.FS, load func(*weights.Checkp
 	if err := load(c); err != nil {
 		return err
 	}
-	return d.read(c, fsys)
+	return d.read(c)
 }
 
-// read describes a checkpoint that could be loaded.
-func (d *modelDescription) read(c *weights.Checkpoint, fsys fs.FS) error {
-	data, err := c.File("config.json")
-	if err != nil {
-		return err
+// openCheckpoint opens a folder, the embedded checkpoint or a synthetic one.
+func openCheckpoint(name, embeddedName string, embedded fs.FS) (*weights.Checkpoint, error) {
+	if name == "embedded" {
+		return weights.OpenFS(embedded, embeddedName)
 	}
-	config, err := model.ParseConfig(data)
+	if shape, ok := strings.CutPrefix(name, "random:"); ok {
+		return model.Synthetic(shape)
+	}
+	return weights.Open(name)
+}
+
+// read describes a checkpoint of a supported architecture.
+func (d *modelDescription) read(c *weights.Checkpoint) error {
+	config, err := model.ReadConfig(c)
 	if err != nil {
 		return err
 	}
 	*d = modelDescription{
 		Name: path.Base(c.Name()), Architecture: config.Architecture,
 		Layers: config.Layers, Context: config.MaxPositions,
+		FileBytes:       c.FileBytes(),
 		KVBytesPerToken: config.KVLayout().BlockBytes() / kernels.BlockSize,
 	}
 	for _, name := range c.Names() {
@@ -153,17 +167,6 @@ func (d *modelDescription) read(c *weights.Checkpoint, fsys fs.FS) error {
 			return err
 		}
 		d.Parameters += int64(t.Rows()) * int64(t.Cols())
-	}
-	files, err := fs.Glob(fsys, "*.safetensors")
-	if err != nil {
-		return err
-	}
-	for _, name := range files {
-		info, err := fs.Stat(fsys, name)
-		if err != nil {
-			return err
-		}
-		d.FileBytes += info.Size()
 	}
 	return nil
 }
