@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"deepprune/kernels"
+	"deepprune/weights"
 )
 
 // Config is the shape of a decoder, read from config.json.
@@ -122,6 +123,15 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	return c, nil
+}
+
+// ReadConfig reads the config.json of a checkpoint.
+func ReadConfig(c *weights.Checkpoint) (Config, error) {
+	data, err := c.File("config.json")
+	if err != nil {
+		return Config{}, err
+	}
+	return ParseConfig(data)
 }
 
 // decodeJSON is json.Unmarshal with errors that name the field as the file does.

@@ -11,13 +11,17 @@ import (
 	"deepprune/weights"
 )
 
-// DefaultContext bounds the positions of a model whose options do not.
-const DefaultContext = 32768
+// defaultContext bounds the positions of a model whose options do not.
+const defaultContext = 32768
+
+// DefaultContext is the longest sequence that a model of this config is loaded
+// for if its options do not say.
+func (c *Config) DefaultContext() int { return min(c.MaxPositions, defaultContext) }
 
 // Options says how to load a model.
 type Options struct {
 	// MaxContext is the longest sequence to prepare for, in tokens, at most the
-	// config's LongestContext; 0 is its MaxPositions, up to DefaultContext.
+	// config's LongestContext; 0 is its DefaultContext.
 	MaxContext int
 }
 
@@ -66,14 +70,12 @@ func Load(dev kernels.Device, c *weights.Checkpoint, opt Options) (*Model, error
 
 // readFiles reads everything but the weights.
 func (m *Model) readFiles(c *weights.Checkpoint) error {
-	data, err := c.File("config.json")
+	var err error
+	if m.Config, err = ReadConfig(c); err != nil {
+		return err
+	}
+	data, err := c.File("tokenizer.json")
 	if err != nil {
-		return err
-	}
-	if m.Config, err = ParseConfig(data); err != nil {
-		return err
-	}
-	if data, err = c.File("tokenizer.json"); err != nil {
 		return err
 	}
 	tokenizer, err := ParseTokenizer(data)
@@ -109,7 +111,7 @@ func (m *Model) readFiles(c *weights.Checkpoint) error {
 }
 
 func (m *Model) readContext(opt Options) error {
-	m.maxContext = min(m.Config.MaxPositions, DefaultContext)
+	m.maxContext = m.Config.DefaultContext()
 	switch {
 	case opt.MaxContext < 0 || opt.MaxContext > m.Config.LongestContext():
 		return fmt.Errorf("a context of %d is not between 1 and %d, the longest by config.json", opt.MaxContext, m.Config.LongestContext())

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"fmt"
+
+	"deepprune/cmd/deepprune/figures"
+	"deepprune/model"
+	"deepprune/weights"
+)
+
+// fits refuses a checkpoint that the machine has no memory for, beside kv bytes of
+// KV: a program that takes more than there is gets killed without a word.
+func fits(c *weights.Checkpoint, kv int64) error {
+	config, err := model.ReadConfig(c)
+	if err != nil {
+		return err
+	}
+	_, available := systemMemory()
+	need := config.LoadedBytes(config.DefaultContext())
+	if available > 0 && need+kv > available {
+		return fmt.Errorf("%s takes %s of memory and the KV %s; %s are available", c.Name(),
+			figures.Bytes(need), figures.Bytes(kv), figures.Bytes(available))
+	}
+	return nil
+}
