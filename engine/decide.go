@@ -92,7 +92,7 @@ func (e *Engine) stop(t *trace, a prune.Action) {
 	e.leaveSlot(t)
 	freed := e.dropBlocks(t)
 	t.setState(prune.Pruned)
-	e.stalls = 0 // the engine goes on: k is finite
+	e.stalls = 0
 	t.score, t.reason, t.prunedAt = a.Score, a.Reason, e.steps
 	if a.Kind == prune.Stop {
 		t.keeper = a.Keeper
@@ -138,7 +138,8 @@ func (g *Group) canStart() bool {
 
 // endStalled is called when no group has anything to run, twice in a row: a policy
 // leaves traces held for ever, or one trace alone overfills the memory. Once may
-// be because a policy that was asked for room stopped all that was planned.
+// be because traces without room have just left their slots to those before them,
+// or because a policy that was asked for room holds all that was planned.
 func (e *Engine) endStalled() {
 	if e.stalls++; e.stalls < 2 {
 		return

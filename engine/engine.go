@@ -91,7 +91,7 @@ type Engine struct {
 	groups  []*Group     // unfinished, in order of submission
 	running int          // traces that have a slot
 	steps   int64
-	stalls  int // turns in a row in which nothing could run
+	stalls  int // turns in a row in which nothing ran, stopped or ended
 
 	batch   kernels.Batch
 	work    []work
@@ -200,7 +200,14 @@ func (e *Engine) Submit(ctx context.Context, r Request) (*Group, error) {
 	if !e.send(command{kind: commandSubmit, group: g}) {
 		return nil, fmt.Errorf("engine: %w", ErrClosed)
 	}
-	return g, nil
+	// The loop may have ended in between; what it finds in its queue after closing
+	// done it refuses, and what comes later sees that done is closed.
+	select {
+	case <-e.done:
+		return nil, fmt.Errorf("engine: %w", ErrClosed)
+	default:
+		return g, nil
+	}
 }
 
 // Close stops the step loop after the step in progress. Groups that are not
@@ -239,6 +246,8 @@ func (e *Engine) send(c command) bool {
 	select {
 	case <-e.closing:
 		return false
+	case <-e.done:
+		return false
 	default:
 	}
 	select {
@@ -251,6 +260,7 @@ func (e *Engine) send(c command) bool {
 
 // loop is the step loop: the goroutine that owns the engine's state.
 func (e *Engine) loop() {
+	defer e.refuse()
 	defer close(e.done)
 	defer e.shutdown()
 	defer func() {
@@ -322,14 +332,18 @@ func (e *Engine) shutdown() {
 	for len(e.groups) > 0 {
 		e.endGroup(e.groups[0], prune.Failed, cause, "")
 	}
+	e.err = errors.Join(e.err, e.journal.close())
+}
+
+// refuse fails the groups that were submitted too late to be accepted.
+func (e *Engine) refuse() {
 	for {
 		select {
 		case c := <-e.commands:
 			if c.kind == commandSubmit {
-				c.group.fail(cause)
+				c.group.fail(ErrClosed)
 			}
 		default:
-			e.err = errors.Join(e.err, e.journal.close())
 			return
 		}
 	}

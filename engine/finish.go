@@ -22,6 +22,7 @@ func (e *Engine) endGroup(g *Group, rest prune.State, err error, warning string)
 	g.root.Release()
 	g.unwatch()
 	g.finished = true
+	e.stalls = 0
 	for i, h := range e.groups {
 		if h == g {
 			e.groups = append(e.groups[:i], e.groups[i+1:]...)

@@ -47,7 +47,7 @@ type Group struct {
 	root         *kvcache.Sequence // prompt[:len(prompt)-1]
 	rootComputed int               // tokens of it whose KV is written
 
-	submitted, prefilled time.Time
+	submitted, prefilled time.Time // prefilled: when the first trace began
 	usage                Usage
 	kv                   KVUse
 	judgeNanos           int64
@@ -134,7 +134,8 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 		return nil, err
 	}
 	g := &Group{
-		engine: e, id: e.lastID.Add(1), ctx: ctx, req: r, prompt: prompt, policy: r.Policy,
+		engine: e, id: e.lastID.Add(1), ctx: ctx, req: r, prompt: prompt,
+		policy: r.Policy, decider: r.Policy.New(r.Traces), checkpoints: r.Policy.Checkpoints(),
 		done: make(chan struct{}), submitted: time.Now(),
 	}
 	if r.EventBuffer > 0 {
@@ -191,7 +192,7 @@ func (e *Engine) checkFits(prompt, generated int, policy prune.Policy) error {
 	// The root keeps its partly filled block while the trace writes a copy.
 	need := pageBytes(e.kv, blocksFor(prompt+generated)+1)
 	if policy.NeedsJudge() {
-		need += e.judge.pairBytes(policy.Checkpoints())
+		need += e.judge.pairBytes(policy.Checkpoints(), generated)
 	}
 	if need > e.kv.Arena.Bytes() {
 		return fmt.Errorf("%w: a trace of %d tokens needs %d bytes of KV memory, there are %d", ErrTooLarge, prompt+generated, need, e.kv.Arena.Bytes())
@@ -208,8 +209,6 @@ func pageBytes(kv kernels.KV, n int) int64 {
 // accept makes a group part of the loop.
 func (e *Engine) accept(g *Group) {
 	k := g.req.Traces
-	g.decider = g.policy.New(k)
-	g.checkpoints = g.policy.Checkpoints()
 	g.snapshot = prune.Snapshot{Seed: g.req.Seed, Traces: make([]prune.Trace, k)}
 	g.traces = make([]trace, k)
 	for i := range g.traces {

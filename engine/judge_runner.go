@@ -78,14 +78,18 @@ func newJudgeRunner(j *Judge, pool *kvcache.Pool, kv kernels.KV, budget int) (*j
 // hasWork reports whether the step has judge rows. A nil runner has none.
 func (r *judgeRunner) hasWork() bool { return r != nil && len(r.work) > 0 }
 
-// pairBytes bounds the KV memory that one pair at any of the checkpoints needs.
-func (r *judgeRunner) pairBytes(checkpoints []prune.Checkpoint) int64 {
+// pairBytes bounds the KV memory that one pair at any of the checkpoints needs, of
+// traces of up to generated tokens. A word may be the last before the limit.
+func (r *judgeRunner) pairBytes(checkpoints []prune.Checkpoint, generated int) int64 {
 	tokens := 0
 	for _, c := range checkpoints {
-		tokens = max(tokens, c.Tokens)
+		if c.Tokens == 0 {
+			c.Tokens = generated
+		}
+		tokens = max(tokens, min(c.Tokens, generated))
 	}
-	blocks := blocksFor(len(r.head)+len(r.mid)+len(r.tail)+2*tokens) + 1
-	return pageBytes(r.kv, blocks)
+	length := min(len(r.head)+len(r.mid)+len(r.tail)+2*tokens, r.Model.MaxContext())
+	return pageBytes(r.kv, blocksFor(length)+1)
 }
 
 // ask queues a pair.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"time"
 
 	"deepprune/kernels"
 	"deepprune/kvcache"
@@ -80,6 +81,9 @@ func (e *Engine) begin(t *trace) {
 	g.slots++
 	e.running++
 	if t.state == prune.NotStarted {
+		if g.prefilled.IsZero() {
+			g.prefilled = time.Now()
+		}
 		t.setState(prune.Running)
 		e.emit(g, Event{Kind: EventStarted, Trace: int32(t.index), Keeper: -1})
 	}
@@ -156,6 +160,7 @@ func (e *Engine) planRoot(g *Group, n int) int {
 	if g.rootComputed == 0 && g.root.Len() == 0 {
 		if hit := g.root.Match(g.prompt); hit > 0 {
 			g.rootComputed = hit
+			e.stalls = 0
 			n = min(n, len(g.prompt)-1-hit)
 		}
 	}

@@ -122,9 +122,6 @@ func (e *Engine) takeIn() {
 		if w.trace == nil {
 			g.rootComputed += w.n
 			g.root.Publish(g.prompt[:g.rootComputed])
-			if g.rootComputed == len(g.prompt)-1 && g.prefilled.IsZero() {
-				g.prefilled = time.Now()
-			}
 			continue
 		}
 		w.trace.computed += w.n

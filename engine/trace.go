@@ -127,17 +127,19 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 	return prune.Running
 }
 
-// stopString looks for a stop string that ends in the text from byte before on,
-// and cuts the text in front of it.
+// stopString looks for stop strings that end in the text from byte before on, and
+// cuts the text in front of the one that begins first.
 func (t *trace) stopString(before int) bool {
+	cut := len(t.text)
 	for _, s := range t.group.req.Params.Stop {
 		from := max(0, before-len(s)+1)
 		if i := bytes.Index(t.text[from:], []byte(s)); i >= 0 {
-			t.text = t.text[:from+i]
-			return true
+			cut = min(cut, from+i)
 		}
 	}
-	return false
+	found := cut < len(t.text)
+	t.text = t.text[:cut]
+	return found
 }
 
 // prefix is the text of the trace up to a checkpoint, or all of it if it ended
