@@ -25,6 +25,7 @@ import (
 	"io/fs"
 	"maps"
 	"math"
+	"math/bits"
 	"os"
 	"path"
 	"slices"
@@ -106,6 +107,24 @@ func (c *Checkpoint) File(name string) ([]byte, error) {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
 	return data, nil
+}
+
+// Parameters counts the numbers in the tensors of each type.
+func (c *Checkpoint) Parameters() map[DType]int64 {
+	counts := make(map[DType]int64)
+	for _, t := range c.tensors {
+		n := int64(1)
+		for _, d := range t.Shape {
+			// The shape of a type that is not known was not compared with its bytes.
+			if hi, lo := bits.Mul64(uint64(n), uint64(d)); hi == 0 && lo <= math.MaxInt64 {
+				n = int64(lo)
+			} else {
+				n = math.MaxInt64
+			}
+		}
+		counts[t.DType] += min(n, math.MaxInt64-counts[t.DType])
+	}
+	return counts
 }
 
 // FileBytes is the size of the files that hold the tensors.

@@ -140,7 +140,7 @@ func TestInvalidRequest(t *testing.T) {
 func TestPanic(t *testing.T) {
 	var out, errs bytes.Buffer
 	a := testApp(strings.NewReader(""), &out, &errs, nil)
-	a.open = func(*engineFlags) (pair, error) { panic("index out of range") }
+	a.describe = func(*engineFlags) (description, error) { panic("index out of range") }
 	if code := a.run([]string{"info"}); code != 1 {
 		t.Errorf("exit code %d; want 1", code)
 	}
@@ -161,11 +161,13 @@ func TestHelp(t *testing.T) {
 
 func TestInfo(t *testing.T) {
 	p := &fakePair{}
-	code, stdout, stderr := call(p, "", "info")
-	if code != 0 || stderr != "" || p.closed != 1 {
-		t.Fatalf("code %d, stderr %q, closed %d times", code, stderr, p.closed)
+	code, stdout, stderr := call(p, "", "info", "--context", "1000")
+	if code != 0 || stderr != "" {
+		t.Fatalf("code %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{"version", "a processor", "kernels go", "4,200,000 parameters", "8.0 MiB of weights", "6.0 KiB of KV per token"} {
+	// A trace of 1000 tokens takes 63 blocks of 16 tokens, 6 MiB less 96 KiB.
+	for _, want := range []string{"version", "a processor", "kernels go", "4,200,000 parameters (4,000,000 BF16, 200,000 F32)",
+		"8.0 MiB in files, 16.0 MiB loaded, 6.0 KiB of KV per token", "fits      43 traces of 1,000 tokens in the 256.0 MiB of --kv-memory"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("info lacks %q:\n%s", want, stdout)
 		}
@@ -182,12 +184,14 @@ func TestInfo(t *testing.T) {
 			KV         int64 `json:"kv_bytes_per_token"`
 		}
 		Memory map[string]int64
+		Fits   map[string]int64
 	}
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Version == "" || got.Cores < 1 || len(got.Kernels) == 0 || got.Model.Parameters != 4_200_000 ||
-		got.Model.KV != 6<<10 || got.Memory["kv"] != 256<<20 {
+		got.Model.KV != 6<<10 || got.Memory["kv"] != 256<<20 ||
+		got.Fits["context"] != 1024 || got.Fits["kv_memory"] != 42 {
 		t.Errorf("info --json = %+v", got)
 	}
 }

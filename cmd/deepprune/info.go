@@ -2,12 +2,13 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,28 +32,43 @@ type info struct {
 	Model    modelDescription  `json:"model"`
 	Judge    *modelDescription `json:"judge"`
 	Memory   memoryInfo        `json:"memory"`
+	Fits     fitsInfo          `json:"fits"`
 }
 
 // memoryInfo is in bytes; Total and Available are 0 where the system does not say.
 type memoryInfo struct {
 	Total     int64 `json:"total"`
 	Available int64 `json:"available"`
-	Heap      int64 `json:"heap"` // obtained by this process, models loaded
-	KV        int64 `json:"kv"`   // that an engine of these flags would take
+	Models    int64 `json:"models"` // that the models take, once loaded
+	KV        int64 `json:"kv"`     // that an engine of these flags would take
+}
+
+// fitsInfo is how many traces of a length have their KV in memory at once, if they
+// share nothing.
+type fitsInfo struct {
+	Context  int   `json:"context"`   // tokens of a trace, its question included
+	KVMemory int64 `json:"kv_memory"` // traces in what --kv-memory gives
+	Memory   int64 `json:"memory"`    // traces in what the models leave of the available memory
 }
 
 func (a *app) infoCommand() *cobra.Command {
 	var f engineFlags
+	var context int
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "info [flags]",
-		Short: "Show the version, the device and the models",
-		Args:  cobra.NoArgs,
+		Short: "Show the version, the device, and what is in the models' files",
+		Long: `info shows the version, the device, and what is in the models' files: architecture,
+parameters, the memory they would take, and how many traces would fit. It loads nothing.`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := f.check(); err != nil {
 				return err
 			}
-			i, err := a.info(&f)
+			if context < 0 {
+				return usagef("--context: %d is negative", context)
+			}
+			i, err := a.info(&f, context)
 			if err != nil {
 				return err
 			}
@@ -63,26 +79,34 @@ func (a *app) infoCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags())
+	cmd.Flags().IntVar(&context, "context", 0, "length of the traces that should fit, in tokens; 0 for the longest the model is loaded for")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
 
-func (a *app) info(f *engineFlags) (_ *info, err error) {
-	p, err := a.open(f)
+func (a *app) info(f *engineFlags, context int) (*info, error) {
+	d, err := a.describe(f)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	d := p.Describe()
-	var heap runtime.MemStats
-	runtime.ReadMemStats(&heap)
 	i := &info{
 		Version: version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Device: d.Device, Cores: runtime.NumCPU(), Kernels: cpu.KernelSets(), Devices: deviceKinds,
 		Model: d.Reasoner, Judge: d.Judge,
-		Memory: memoryInfo{Heap: int64(heap.HeapSys), KV: int64(f.kvMemory)},
+		Memory: memoryInfo{KV: int64(f.kvMemory), Models: d.Reasoner.LoadedBytes},
+		Fits:   fitsInfo{Context: context},
+	}
+	if d.Judge != nil {
+		i.Memory.Models += d.Judge.LoadedBytes
 	}
 	i.Memory.Total, i.Memory.Available = systemMemory()
+	if context == 0 {
+		i.Fits.Context = d.Reasoner.LoadedContext
+	}
+	blocks := (int64(i.Fits.Context) + kernels.BlockSize - 1) / kernels.BlockSize
+	trace := blocks * kernels.BlockSize * d.Reasoner.KVBytesPerToken
+	i.Fits.KVMemory = i.Memory.KV / trace
+	i.Fits.Memory = max(i.Memory.Available-i.Memory.Models, 0) / trace
 	return i, nil
 }
 
@@ -100,9 +124,10 @@ func (i *info) write(w io.Writer) error {
 			return
 		}
 		row(label, figures.Line(m.Name)+"  "+figures.Line(m.Architecture))
-		row("", fmt.Sprintf("%s parameters, %s, context %s", figures.Count(m.Parameters),
+		row("", fmt.Sprintf("%s parameters (%s), %s, context %s", figures.Count(m.Parameters), figures.Line(m.dtypes()),
 			figures.Plural(m.Layers, "layer", "layers"), figures.Count(m.Context)))
-		row("", fmt.Sprintf("%s of weights, %s of KV per token", figures.Bytes(m.FileBytes), figures.Bytes(m.KVBytesPerToken)))
+		row("", fmt.Sprintf("%s in files, %s loaded, %s of KV per token",
+			figures.Bytes(m.FileBytes), figures.Bytes(m.LoadedBytes), figures.Bytes(m.KVBytesPerToken)))
 	}
 	describe("model", &i.Model)
 	describe("judge", i.Judge)
@@ -111,9 +136,30 @@ func (i *info) write(w io.Writer) error {
 	} else {
 		row("memory", "the system does not say")
 	}
-	row("", fmt.Sprintf("%s taken with the models loaded, %s for KV on top", figures.Bytes(i.Memory.Heap), figures.Bytes(i.Memory.KV)))
+	row("", fmt.Sprintf("%s for the models, %s for KV on top", figures.Bytes(i.Memory.Models), figures.Bytes(i.Memory.KV)))
+	traces := fmt.Sprintf("traces of %s tokens", figures.Count(i.Fits.Context))
+	row("fits", fmt.Sprintf("%s %s in the %s of --kv-memory", figures.Count(i.Fits.KVMemory), traces, figures.Bytes(i.Memory.KV)))
+	switch {
+	case i.Memory.Total == 0:
+	case i.Memory.Models > i.Memory.Available:
+		row("", "the models do not fit in the available memory")
+	default:
+		row("", fmt.Sprintf("%s in what the models leave of the available memory", figures.Count(i.Fits.Memory)))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// dtypes writes the types of a checkpoint, or its one type.
+func (m *modelDescription) dtypes() string {
+	names := slices.Sorted(maps.Keys(m.DTypes))
+	if len(names) == 1 {
+		return names[0]
+	}
+	for i, name := range names {
+		names[i] = figures.Count(m.DTypes[name]) + " " + name
+	}
+	return strings.Join(names, ", ")
 }
 
 // version is the module's version, or the commit the program was built from.

@@ -27,7 +27,7 @@ func main() {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return (&app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		env: os.Environ(), open: openPair, openScorer: openScorer, interrupts: interrupts, exit: os.Exit,
+		env: os.Environ(), open: openPair, openScorer: openScorer, describe: describe, interrupts: interrupts, exit: os.Exit,
 	}).run(args)
 }
 
@@ -40,6 +40,9 @@ type app struct {
 	open func(f *engineFlags) (pair, error)
 	// openScorer loads the judge alone.
 	openScorer func(f *engineFlags) (scorer, error)
+	// describe tells about the device and the models that the flags name, and
+	// loads none.
+	describe func(f *engineFlags) (description, error)
 	// interrupts delivers signals that ask the program to stop, until stop.
 	interrupts func() (signals <-chan os.Signal, stop func())
 	exit       func(code int)

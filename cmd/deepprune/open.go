@@ -60,13 +60,16 @@ type description struct {
 
 // modelDescription is what there is to say about a model.
 type modelDescription struct {
-	Name            string `json:"name"`
-	Architecture    string `json:"architecture"`
-	Parameters      int64  `json:"parameters"`
-	Layers          int    `json:"layers"`
-	Context         int    `json:"context"`
-	FileBytes       int64  `json:"file_bytes"` // of the weights
-	KVBytesPerToken int64  `json:"kv_bytes_per_token"`
+	Name            string           `json:"name"`
+	Architecture    string           `json:"architecture"`
+	Parameters      int64            `json:"parameters"`
+	DTypes          map[string]int64 `json:"dtypes"` // parameters of each type in the files
+	Layers          int              `json:"layers"`
+	Context         int              `json:"context"`
+	LoadedContext   int              `json:"loaded_context"` // the longest sequence it is loaded for
+	FileBytes       int64            `json:"file_bytes"`   // of the weights
+	LoadedBytes     int64            `json:"loaded_bytes"` // of the weights as the device keeps them
+	KVBytesPerToken int64            `json:"kv_bytes_per_token"`
 }
 
 // models is the pair that the flags name.
@@ -158,15 +161,15 @@ func (d *modelDescription) read(c *weights.Checkpoint) error {
 	*d = modelDescription{
 		Name: path.Base(c.Name()), Architecture: config.Architecture,
 		Layers: config.Layers, Context: config.MaxPositions,
+		DTypes:          make(map[string]int64),
 		FileBytes:       c.FileBytes(),
+		LoadedContext:   config.DefaultContext(),
+		LoadedBytes:     config.LoadedBytes(config.DefaultContext()),
 		KVBytesPerToken: config.KVLayout().BlockBytes() / kernels.BlockSize,
 	}
-	for _, name := range c.Names() {
-		t, err := c.Tensor(name)
-		if err != nil {
-			return err
-		}
-		d.Parameters += int64(t.Rows()) * int64(t.Cols())
+	for dtype, n := range c.Parameters() {
+		d.DTypes[string(dtype)] = n
+		d.Parameters += n
 	}
 	return nil
 }

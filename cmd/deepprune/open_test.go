@@ -47,3 +47,28 @@ func TestRealRefusesSynthetic(t *testing.T) {
 		}
 	}
 }
+
+// TestRealInfo describes what it does not load: a model larger than any machine
+// that runs this.
+func TestRealInfo(t *testing.T) {
+	code, stdout, stderr := runReal(t, "info", "--json", "--model", "random:qwen3-32b", "--judge", "none", "--context", "1000")
+	if code != 0 {
+		t.Fatalf("code %d, stderr %q", code, stderr)
+	}
+	var got info
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	m := got.Model
+	if m.Architecture != "Qwen3ForCausalLM" || m.Parameters != 32_762_123_264 || m.DTypes["F32"] != m.Parameters ||
+		m.Context != 40960 || m.LoadedContext != 32768 || m.KVBytesPerToken != 2*8*128*64*4 || got.Judge != nil {
+		t.Errorf("info = %+v", m)
+	}
+	if want := 4 * (m.Parameters + 32768*128); m.LoadedBytes != want || got.Memory.Models != want {
+		t.Errorf("%d bytes loaded, %d for all models; want %d", m.LoadedBytes, got.Memory.Models, want)
+	}
+	// 1000 tokens take 63 blocks of 16.
+	if want := got.Memory.KV / (1008 * m.KVBytesPerToken); got.Fits.Context != 1000 || got.Fits.KVMemory != want {
+		t.Errorf("fits %+v; want %d traces of 1000 tokens in the KV memory", got.Fits, want)
+	}
+}

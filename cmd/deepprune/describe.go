@@ -1,0 +1,38 @@
+package main
+
+import (
+	"io/fs"
+
+	"deepprune/weights/embedded"
+)
+
+// describe tells about the device and the models that the flags name. It opens
+// the models' files and loads none.
+func describe(f *engineFlags) (d description, err error) {
+	device, err := openDevice(f)
+	if err != nil {
+		return d, err
+	}
+	d.Device = device.Info()
+	if err := device.Close(); err != nil {
+		return d, err
+	}
+	if err := d.Reasoner.open(f.model, "embedded-reasoner", embedded.Reasoner()); err != nil {
+		return d, named("--model", err)
+	}
+	if f.judge == "none" {
+		return d, nil
+	}
+	d.Judge = new(modelDescription)
+	return d, named("--judge", d.Judge.open(f.judge, "embedded-judge", embedded.Judge()))
+}
+
+// open describes the checkpoint that a flag names.
+func (d *modelDescription) open(name, embeddedName string, embedded fs.FS) error {
+	c, err := openCheckpoint(name, embeddedName, embedded)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return d.read(c)
+}
