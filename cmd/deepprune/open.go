@@ -67,8 +67,8 @@ type modelDescription struct {
 	Layers          int              `json:"layers"`
 	Context         int              `json:"context"`
 	LoadedContext   int              `json:"loaded_context"` // the longest sequence it is loaded for
-	FileBytes       int64            `json:"file_bytes"`   // of the weights
-	LoadedBytes     int64            `json:"loaded_bytes"` // of the weights as the device keeps them
+	FileBytes       int64            `json:"file_bytes"`     // of the weights
+	LoadedBytes     int64            `json:"loaded_bytes"`   // of the weights as the device keeps them
 	KVBytesPerToken int64            `json:"kv_bytes_per_token"`
 }
 
