@@ -13,9 +13,10 @@
 //
 //  1. takes commands: new groups, cancels, deadlines;
 //  2. gives free slots to traces that wait for one, fewest-slots group first;
-//  3. reserves KV blocks: decode rows first, then judge pairs and prefill chunks
-//     up to the token budget, oldest group first; when blocks run out the policies
-//     are asked, then held traces are evicted, then the youngest are preempted;
+//  3. reserves KV blocks: decode rows first, then prefill chunks up to the token
+//     budget, oldest group first, then judge pairs up to the judge's; when blocks
+//     run out the policies are asked, then held traces are evicted, judge pairs of
+//     a later turn dropped and the youngest traces preempted;
 //  4. runs the reasoner, then the judge;
 //  5. samples, appends, detects ends and checkpoints;
 //  6. lets the policies decide. What they stop is released here, before the next

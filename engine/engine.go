@@ -30,8 +30,11 @@ var (
 	ErrCancelled = errors.New("group was cancelled")
 )
 
-// MaxTraces bounds k.
+// MaxTraces bounds k, and the slots.
 const MaxTraces = 1 << 16
+
+// maxRows bounds the rows of a step, for which memory is set aside.
+const maxRows = 1 << 20
 
 // Options sizes an engine. The zero value of a field means its default.
 type Options struct {
@@ -117,8 +120,13 @@ func New(dev kernels.Device, reasoner *model.Model, judge *Judge, opt Options) (
 // newEngine makes an engine whose loop does not run yet.
 func newEngine(dev kernels.Device, reasoner *model.Model, judge *Judge, opt Options) (*Engine, error) {
 	opt = opt.withDefaults()
-	if opt.Slots < 0 || opt.TokenBudget < 0 || opt.JudgeBudget < 16 || opt.KVBytes < 0 {
-		return nil, fmt.Errorf("engine: %w: slots, budgets and KV memory must be positive", ErrInvalid)
+	switch {
+	case opt.Slots < 1 || opt.Slots > MaxTraces:
+		return nil, fmt.Errorf("engine: %w: slots: %d is not between 1 and %d", ErrInvalid, opt.Slots, MaxTraces)
+	case opt.TokenBudget > maxRows:
+		return nil, fmt.Errorf("engine: %w: token budget: %d is more than %d", ErrInvalid, opt.TokenBudget, maxRows)
+	case opt.JudgeBudget < 16 || opt.JudgeBudget > maxRows:
+		return nil, fmt.Errorf("engine: %w: judge budget: %d is not between 16 and %d", ErrInvalid, opt.JudgeBudget, maxRows)
 	}
 	e := &Engine{
 		dev: dev, reasoner: reasoner, opt: opt, start: time.Now(),

@@ -52,6 +52,27 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 	}
 }
 
+func TestOptionsThatMakeNoSense(t *testing.T) {
+	p := open(t, 1)
+	for _, c := range []struct {
+		opt  Options
+		text string
+	}{
+		{Options{Slots: -1}, "slots"},
+		{Options{Slots: 1 << 30}, "slots"},
+		{Options{TokenBudget: 1 << 30}, "token budget"},
+		{Options{JudgeBudget: 15}, "judge budget"},
+		{Options{JudgeBudget: 1 << 30}, "judge budget"},
+		{Options{KVBytes: -1}, "KV memory"},
+		{Options{KVBytes: 1}, "KV memory"},
+		{Options{KVBytes: 1 << 62}, "KV memory"},
+	} {
+		if _, err := New(p.dev, p.reasoner, p.judge, c.opt); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%+v: %v; want %v that names %q", c.opt, err, ErrInvalid, c.text)
+		}
+	}
+}
+
 func TestLengthAndStops(t *testing.T) {
 	p := open(t, 2)
 	e := p.start(t, Options{})
@@ -73,6 +94,14 @@ func TestLengthAndStops(t *testing.T) {
 			if tr.State != prune.Finished || tr.Text != want {
 				t.Errorf("stop %q: %v with %q; want %q", stop, tr.State, tr.Text, want)
 			}
+		}
+	})
+	t.Run("two stop strings that end together", func(t *testing.T) {
+		stop := []string{base.Text[6:8], base.Text[5:8]}
+		tr := ask(t, e, Request{Question: questions[0], Seed: 5, Params: Params{MaxTokens: 40, IgnoreEOS: true, Stop: stop}}).Traces[0]
+		want := base.Text[:min(strings.Index(base.Text, stop[0]), strings.Index(base.Text, stop[1]))]
+		if tr.State != prune.Finished || tr.Text != want {
+			t.Errorf("stop %q: %v with %q; want %q", stop, tr.State, tr.Text, want)
 		}
 	})
 	t.Run("stop token", func(t *testing.T) {
