@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"sort"
 	"time"
 
@@ -142,6 +143,9 @@ func (r *Record) agrees(live *Record) error {
 		return fmt.Errorf("%d judged pairs, live %d", r.JudgePairs, live.JudgePairs)
 	case r.JudgeTokens != live.JudgeTokens:
 		return fmt.Errorf("%d tokens of the judge, live %d", r.JudgeTokens, live.JudgeTokens)
+	}
+	if math.Abs(r.JudgeCost-live.JudgeCost) > 1e-6*live.JudgeCost {
+		return fmt.Errorf("cost of the judge %v, live %v", r.JudgeCost, live.JudgeCost)
 	}
 	for i := range r.Traces {
 		a, b := r.Traces[i], live.Traces[i]
