@@ -3,6 +3,7 @@ package model
 import (
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // BPE is a byte-level byte-pair encoder: text is normalised, cut into words by a
@@ -17,11 +18,12 @@ type BPE struct {
 	// addSpace puts a space before text that begins with none.
 	addSpace bool
 	// next is the length of the first word of a text that is not empty.
-	next func(text string) int
+	next    func(classes *classTable, text string) int
+	classes *classTable
 
-	bytes        [256]int32       // the token of each byte, or -1
-	words        map[string]int32 // tokens by their bytes, without the special ones
-	merges       map[pair]merge
+	bytes        [256]int32 // the token of each byte, or -1
+	words        words      // without the special tokens
+	merges       merges
 	ignoreMerges bool // a word in the vocabulary is one token, whatever the merges
 
 	tokens   []string         // bytes of every token
@@ -38,11 +40,6 @@ const (
 	wholeNo
 )
 
-type pair struct{ left, right int32 }
-
-// merge is what a pair becomes. Lower ranks go first.
-type merge struct{ rank, id int32 }
-
 // Encode implements [Tokenizer].
 func (t *BPE) Encode(dst []int32, text string) []int32 {
 	return t.EncodeParts(dst, Part{Text: text})
@@ -51,20 +48,13 @@ func (t *BPE) Encode(dst []int32, text string) []int32 {
 // EncodeParts implements [Tokenizer]. Added tokens that are matched in normalised
 // text are not looked for in a stretch that holds a verbatim part.
 func (t *BPE) EncodeParts(dst []int32, parts ...Part) []int32 {
-	text := ""
-	if len(parts) == 1 {
-		text = validText(parts[0].Text)
-	} else {
-		for _, p := range parts {
-			text += validText(p.Text)
-		}
-	}
+	text, ends := joinParts(parts)
 	done := 0         // text[:done] is encoded
 	end := 0          // of the parts seen
 	verbatim := false // whether text[done:end] holds a verbatim part
-	for _, p := range parts {
+	for i, p := range parts {
 		at := end
-		end += len(validText(p.Text))
+		end = ends[i]
 		if p.Verbatim {
 			verbatim = true
 			continue
@@ -107,7 +97,7 @@ func (t *BPE) encodeWords(dst []int32, text string) []int32 {
 		text = " " + text
 	}
 	for text != "" {
-		n := t.next(text)
+		n := t.next(t.classes, text)
 		dst = t.encodeWord(dst, text[:n])
 		text = text[n:]
 	}
@@ -115,7 +105,7 @@ func (t *BPE) encodeWords(dst []int32, text string) []int32 {
 }
 
 func (t *BPE) encodeWord(dst []int32, word string) []int32 {
-	id, ok := t.words[word]
+	id, ok := t.words.find(word)
 	if !ok {
 		return t.mergeWord(dst, word)
 	}
@@ -163,10 +153,30 @@ func (t *BPE) Size() int { return len(t.tokens) }
 func (t *BPE) ID(token string) (int32, bool) {
 	id, ok := t.addedIDs[token]
 	if !ok {
-		id, ok = t.words[token]
+		id, ok = t.words.find(token)
 	}
 	return id, ok
 }
 
-// validText replaces bytes that are no UTF-8 by U+FFFD.
-func validText(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+// joinParts is the text of the parts and where each ends in it.
+func joinParts(parts []Part) (text string, ends []int) {
+	if len(parts) == 1 {
+		text = validText(parts[0].Text)
+		return text, []int{len(text)}
+	}
+	var all strings.Builder
+	for _, p := range parts {
+		all.WriteString(validText(p.Text))
+		ends = append(ends, all.Len())
+	}
+	return all.String(), ends
+}
+
+// validText replaces what is no UTF-8 by U+FFFD, as Decode does.
+func validText(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	valid, _ := appendValid(nil, []byte(text), true)
+	return string(valid)
+}

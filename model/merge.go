@@ -18,7 +18,7 @@ func (t *BPE) mergeWord(dst []int32, word string) []int32 {
 		ids[i] = t.bytes[word[i]]
 	}
 	for i := range n - 1 {
-		pairs[i] = t.merge(ids[i], ids[i+1])
+		pairs[i] = t.merges.find(ids[i], ids[i+1])
 	}
 	for n > 1 {
 		best := 0
@@ -35,23 +35,13 @@ func (t *BPE) mergeWord(dst []int32, word string) []int32 {
 		copy(pairs[best:n-2], pairs[best+1:n-1])
 		n--
 		if best > 0 {
-			pairs[best-1] = t.merge(ids[best-1], ids[best])
+			pairs[best-1] = t.merges.find(ids[best-1], ids[best])
 		}
 		if best < n-1 {
-			pairs[best] = t.merge(ids[best], ids[best+1])
+			pairs[best] = t.merges.find(ids[best], ids[best+1])
 		}
 	}
 	return append(dst, ids[:n]...)
-}
-
-// noMerge is the rank of a pair that has no merge, after all ranks there are.
-const noMerge = 1<<31 - 1
-
-func (t *BPE) merge(left, right int32) merge {
-	if m, ok := t.merges[pair{left, right}]; ok {
-		return m
-	}
-	return merge{rank: noMerge}
 }
 
 // longWord is the memory of mergeLong.
@@ -121,7 +111,7 @@ func (t *BPE) mergeLong(dst []int32, word string) []int32 {
 // offer puts the merge of a part with the one after it on the heap, if there is one.
 func (w *longWord) offer(t *BPE, at int32) {
 	left, right := w.parts[at].id, w.parts[w.parts[at].next].id
-	m := t.merge(left, right)
+	m := t.merges.find(left, right)
 	if m.rank == noMerge {
 		return
 	}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"sort"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -19,7 +20,9 @@ func (t *BPE) normalize(text string) string {
 	return toNFC(text)
 }
 
-// toNFC returns text in normalisation form C (Unicode Standard Annex 15).
+// toNFC returns text in normalisation form C (Unicode Standard Annex 15), by the
+// Unicode version of the reference: what came later is neither put in order nor
+// composed.
 func toNFC(text string) string {
 	marks := 0
 	for at := 0; at < len(text); {
@@ -29,13 +32,30 @@ func toNFC(text string) string {
 			continue
 		}
 		p := norm.NFC.PropertiesString(text[at:])
-		if at += max(1, p.Size()); p.CCC() == 0 {
+		r, n := utf8.DecodeRuneInString(text[at:])
+		if isLater(r) {
+			return compose(decompose(text))
+		}
+		if at += n; p.CCC() == 0 {
 			marks = 0
 		} else if marks++; marks >= manyMarks {
 			return compose(decompose(text))
 		}
 	}
 	return norm.NFC.String(text)
+}
+
+// isLater reports whether package norm knows more of a character than the
+// reference.
+func isLater(r rune) bool {
+	return isUnordered(r) || slices.Contains(uncomposed, r) || slices.Contains(uncomposedLast, r)
+}
+
+// isUnordered is whether a character has a combining class that the reference
+// does not know.
+func isUnordered(r rune) bool {
+	i := sort.Search(len(unordered), func(i int) bool { return unordered[i].last >= r })
+	return i < len(unordered) && unordered[i].first <= r && (r-unordered[i].first)%unordered[i].step == 0
 }
 
 func isASCII(text string) bool {
@@ -62,8 +82,15 @@ func decompose(text string) []combiningRune {
 		marks = 0
 	}
 	for _, whole := range text {
-		for _, r := range norm.NFD.String(string(whole)) {
-			c := combiningRune{r, norm.NFD.PropertiesString(string(r)).CCC()}
+		parts := string(whole)
+		if !slices.Contains(uncomposed, whole) {
+			parts = norm.NFD.String(parts)
+		}
+		for _, r := range parts {
+			c := combiningRune{r: r}
+			if !isUnordered(r) {
+				c.class = norm.NFD.PropertiesString(string(r)).CCC()
+			}
 			if c.class == 0 {
 				order()
 			} else {
@@ -85,7 +112,7 @@ func compose(in []combiningRune) string {
 	for _, c := range in {
 		if starter >= 0 && blocked < int(c.class) {
 			two := norm.NFC.String(string(out[starter]) + string(c.r))
-			if r, n := utf8.DecodeRuneInString(two); n == len(two) {
+			if r, n := utf8.DecodeRuneInString(two); n == len(two) && !slices.Contains(uncomposed, r) {
 				out[starter] = r
 				continue
 			}

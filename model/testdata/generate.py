@@ -1,14 +1,13 @@
 """Makes the golden files beside it from the reference implementation.
 
     pip install torch transformers tokenizers safetensors numpy jinja2
-    python generate.py [checkpoints] [ropes] [tokenizers] [chats]
+    python generate.py [checkpoints] [ropes] [chats]
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, and the positions whose logits
 are kept) and golden.safetensors (those logits, float32). Those with scaled rotary
 positions are made by ropes, as is ropes.json: the frequencies of more configs,
-of real size. Tokenizers are trained
-on the spot, one for each pattern; NAME.cases.json.gz holds [text, ids] pairs.
+of real size.
 chats.cases.json.gz holds [template, rendered] pairs of random templates in the
 form that is supported, with the settings of Hugging Face.
 """
@@ -19,137 +18,10 @@ import os
 import random
 import shutil
 import sys
-import unicodedata
+
+from tokenizer_cases import WORDS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-# Tokenizers
-
-GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-QWEN2 = HEAD + r"\p{N}" + TAIL
-LLAMA3 = HEAD + r"\p{N}{1,3}" + TAIL
-
-WORDS = """the of and to in is it you that he was for on are with as his they be at one have this from or had by
-not but what all were when we there can an your which their said if do will each about how up out them then she many
-some so these would other into has more her two like him see time could no make than first been its who now people my
-made over did down only way find use may water long little very after words called just where most know get through
-back much before go good new write our used me man too any day same right look think also around another came come
-work three word must because does part even place well such here take why things help put years different away again
-off went old number answer therefore total apples boxes each costs dollars Anna Ben hence wait actually""".split()
-CONTRACTIONS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'T", "'RE", "'Ve", "'M", "'lL", "'D", "'x", "'\u017f", "''", "'r", "'l", "'"]
-SPACES = [" ", "  ", "   ", "\t", "\t\t", "\n", "\n\n", "\r\n", "\r", "\u00a0", "\u3000", "\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\u1680",
-          " \n", "\n ", " \t ", "\u200b", "\ufeff", "\u180e", "\x1c", "\x00"]
-NUMBERS = ["0", "7", "42", "123", "2026", "3.14159", "1,000,000", "12345678901234567890", "\u0663\u0664\u0665\u0666", "\u096a\u0968", "\u00b2\u00b3\u00bd",
-           "\u2167", "\u4e09\u5341", "\U0001d7ce\U0001d7cf", "\u2460\u2461", "1st", "x2", "\u1369"]
-LETTERS = ["caf\u00e9", "cafe\u0301", "na\u00efve", "\u00c5ngstr\u00f6m", "A\u030angstro\u0308m", "\u212b", "\u2126", "\ufb01ne", "stra\u00dfe", "\u0130\u0131", "\u017f", "\u01c5",
-           "\u0391\u03b8\u03ae\u03bd\u03b1", "\u041c\u043e\u0441\u043a\u0432\u0430", "\u05e9\u05dc\u05d5\u05dd", "\u0633\u0644\u0627\u0645", "\u0628\u0650\u0633\u0652\u0645\u0650", "\u0939\u093f\u0928\u094d\u0926\u0940",
-           "\u0e44\u0e17\u0e22", "\u0e01\u0e33", "\u4f60\u597d\u4e16\u754c", "\u65e5\u672c\u8a9e", "\u306b\u307b\u3093", "\u30ab\u3099", "\uff76\uff9e", "\ud55c\uad6d\uc5b4", "\u1112\u1161\u11ab", "\u1100\u1161",
-           "\U00020000\U0002f804", "\u1ec7", "e\u0323\u0302", "e\u0302\u0323", "\u0915\u093c", "\u0958", "\u09cb", "\u09c7\u09be", "\u0344", "\u1e9b\u0323"]
-SYMBOLS = ["!", "?", "...", "--", "==", "+=", "->", "()", "[]", "{}", "//", "/*", "*/", "#", "$", "%", "@", "\\", "\"", "`", "~", "^", "|", "\u2014", "\u2026", "\u201c", "\u201d", "\u2192",
-           "\u2211", "\u20ac", "\u00a9", "\u0301", "\u0308\u0323", "\u20dd", "\ufe0f", "\u200d", "\u2603", "\U0001f600", "\U0001f44d\U0001f3fd", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea",
-           "1\ufe0f\u20e3", "\U0001f3f4\u200d\u2620\ufe0f", "\ufffd", "\ue000", "\x7f", "\x1b", "\U000e0041", "\u037e", "\u0340", "\u0374"]
-ADDED = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool>", "<tool>x", " <left>", "<left>", "<right>", "<both>", "WORD", "<cafe\u0301>", "<caf\u00e9>"]
-# The parts of added tokens, and spellings that are none.
-NEAR = ["<|im_", "start|>", "<|", "|>", "<think", "think>", "< |im_end| >", "<|im_end|", "WORDS", "aWORD", "<tool"]
-
-
-def any_character(rng):
-    """A character that every Unicode version since 14 has."""
-    while True:
-        c = chr(rng.choice([rng.randrange(0x250), rng.randrange(0x3000), rng.randrange(0x10000), rng.randrange(0x30000)]))
-        if unicodedata.category(c) not in ("Cn", "Cs"):
-            return c
-
-
-def case(rng):
-    parts = []
-    for _ in range(rng.choice([1, 2, 3, 4, 6, 9, 14])):
-        kind = rng.randrange(17)
-        if kind < 3:
-            word = rng.choice(WORDS)
-            parts.append(rng.choice([word, " " + word, word.upper(), word.capitalize()]))
-        elif kind < 5:
-            parts.append(rng.choice(CONTRACTIONS))
-        elif kind < 7:
-            parts.append(rng.choice(SPACES) * rng.choice([1, 1, 1, 2, 5]))
-        elif kind < 9:
-            parts.append(rng.choice(NUMBERS))
-        elif kind < 11:
-            parts.append(rng.choice(LETTERS))
-        elif kind < 13:
-            parts.append(rng.choice(SYMBOLS))
-        elif kind == 13:
-            parts.append(rng.choice(ADDED))
-        elif kind == 14:
-            parts.append(rng.choice(NEAR))
-        else:
-            parts.append("".join(any_character(rng) for _ in range(rng.choice([1, 2, 3]))))
-    return "".join(parts)
-
-
-def cases(rng, count):
-    yield from ["", " ", "  ", "\n", "a", "'", "'s", " 's", "a\n", "\n a", "hello world", "a" * 100, "ab" * 300, " " * 70 + "x", "1" * 40]
-    # More marks on a letter than a stream-safe normaliser lets pass, out of order.
-    yield "Z" + "\u0301\u0323\u0308" * 20 + "e" + "\u0302" * 40 + "\u0323 end"
-    yield "e" + "\u0315" * 31 + "\u0323\u0301\u1100" + "\u0345" * 9 + "\u1161\u11a8"
-    # Every added token between words, spaces and other added tokens.
-    for a in ADDED:
-        for before in ["", "x", " ", "x ", " \n", "\u00e9", "_", "<think>"]:
-            for after in ["", "y", " ", " y", "\t\n", "\u0301", "9", "<think>"]:
-                yield before + a + after
-    for _ in range(count):
-        yield case(rng)
-
-
-def train(name, pattern, nfc, prefix_space, drop_merges, string_merges, vocab=700):
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-    rng = random.Random(name)
-    tok = Tokenizer(models.BPE())
-    if nfc:
-        tok.normalizer = normalizers.NFC()
-    if pattern is None:
-        tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space, use_regex=True)
-    else:
-        tok.pre_tokenizer = pre_tokenizers.Sequence([
-            pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    tok.decoder = decoders.ByteLevel()
-    corpus = [" ".join(rng.choice(WORDS) for _ in range(12)) for _ in range(400)]
-    corpus += [case(rng).replace("<|", "").replace("|>", "") for _ in range(1500)] + ["a" * 64, " " * 32] * 20
-    tok.train_from_iterator(corpus, trainers.BpeTrainer(
-        vocab_size=vocab, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    for content in ADDED:
-        tok.add_tokens([AddedToken(
-            content, special=content.startswith("<|"), normalized="caf" in content,
-            lstrip=content in ("<left>", "<both>"), rstrip=content in ("<right>", "<both>"), single_word=content == "WORD")])
-
-    path = os.path.join(HERE, name + ".json")
-    file = json.loads(tok.to_str())
-    merges = file["model"]["merges"]
-    if drop_merges:
-        # Words that stay in the vocabulary, but that no merge makes any more.
-        file["model"]["ignore_merges"] = True
-        file["model"]["merges"] = [m for i, m in enumerate(merges) if i < 200 or i % 5]
-    if string_merges:
-        file["model"]["merges"] = [" ".join(m) for m in merges]
-    with open(path, "w") as f:
-        json.dump(file, f, ensure_ascii=False, indent=None, separators=(",", ":"))
-
-    tok = Tokenizer.from_file(path)
-    lines = [json.dumps([text, tok.encode(text, add_special_tokens=False).ids], separators=(",", ":")) for text in cases(rng, 1200)]
-    with gzip.GzipFile(os.path.join(HERE, name + ".cases.json.gz"), "wb", mtime=0) as f:
-        f.write(("\n".join(lines) + "\n").encode())
-    print(name, tok.get_vocab_size(), "tokens,", len(lines), "cases")
-
-
-def tokenizers():
-    train("gpt2", None, nfc=False, prefix_space=False, drop_merges=False, string_merges=True)
-    train("gpt2-space", None, nfc=True, prefix_space=True, drop_merges=False, string_merges=False)
-    train("qwen2", QWEN2, nfc=True, prefix_space=False, drop_merges=False, string_merges=False)
-    train("llama3", LLAMA3, nfc=False, prefix_space=False, drop_merges=True, string_merges=False)
-
 
 # Checkpoints
 
@@ -363,6 +235,6 @@ def chats():
 
 
 if __name__ == "__main__":
-    parts = {"checkpoints": checkpoints, "ropes": ropes, "tokenizers": tokenizers, "chats": chats}
+    parts = {"checkpoints": checkpoints, "ropes": ropes, "chats": chats}
     for part in sys.argv[1:] or parts:
         parts[part]()
