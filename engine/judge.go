@@ -57,6 +57,7 @@ type Judge struct {
 
 	same, different int32
 	head, mid, tail []int32
+	longest         int // tokens of a prefix
 }
 
 // NewJudge makes a judge of a model and of judge.json in its checkpoint.
@@ -102,6 +103,9 @@ func NewJudgeWith(m *model.Model, spec JudgeSpec) (*Judge, error) {
 	if len(j.head)+len(j.mid) == 0 || len(j.tail) == 0 {
 		return nil, fmt.Errorf("engine: judge.json: head or mid, and tail, must not be empty")
 	}
+	if j.longest = (m.MaxContext() - len(j.head) - len(j.mid) - len(j.tail)) / 2; j.longest < 1 {
+		return nil, fmt.Errorf("engine: judge.json: head, mid and tail leave no room in the context of %s, %d", m.Name, m.MaxContext())
+	}
 	return j, nil
 }
 
@@ -120,8 +124,10 @@ func (j *Judge) traceTokens(prefix string) []int32 {
 	return append(j.quote(nil, prefix), j.tail...)
 }
 
-// quote appends the tokens of what a trace wrote. It is text: special tokens
-// written in it are spelled out.
+// quote appends the tokens of what a trace wrote, as many as let two prefixes fit
+// the judge's context. It is text: special tokens written in it are spelled out.
 func (j *Judge) quote(dst []int32, prefix string) []int32 {
-	return j.Model.Tokenizer.EncodeParts(dst, model.Part{Text: prefix, Verbatim: true})
+	n := len(dst)
+	dst = j.Model.Tokenizer.EncodeParts(dst, model.Part{Text: prefix, Verbatim: true})
+	return dst[:min(len(dst), n+j.longest)]
 }

@@ -105,9 +105,6 @@ func (r *judgeRunner) ask(g *Group, keeper, trace, checkpoint int) error {
 	r.asked++
 	p := &pair{group: g, trace: trace, number: r.asked, keeper: r.prefix(g, keeper, checkpoint)}
 	p.tokens = r.traceTokens(g.traces[trace].prefix(checkpoint))
-	if n := len(p.keeper.tokens) + len(p.tokens); n > r.Model.MaxContext() {
-		return fmt.Errorf("judge: a pair of %d tokens exceeds the context of %s, %d", n, r.Model.Name, r.Model.MaxContext())
-	}
 	p.keeper.users++
 	g.pairs++
 	r.pairs = append(r.pairs, p)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"io/fs"
 	"math"
 	"strings"
@@ -156,22 +155,21 @@ func TestJudgesThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestLongPairBreaksItsGroup asks the judge for more than its context.
-func TestLongPairBreaksItsGroup(t *testing.T) {
+// TestLongPrefixesAreCut has the judge asked for more than its context holds: each
+// prefix is cut to half of what the prompt leaves.
+func TestLongPrefixesAreCut(t *testing.T) {
 	p := open(t, 2)
 	at := p.judge.Model.MaxContext()
-	if at+10 > p.reasoner.MaxContext()-64 {
-		t.Skip("the reasoner's context is too short for that")
-	}
 	e := p.start(t, Options{})
-	g, err := e.Submit(context.Background(), Request{
-		Question: questions[0], Traces: 2, Policy: everyPair{cut{at: at}, map[int]float64{}}, Params: Params{IgnoreEOS: true, MaxTokens: at + 5},
-	})
-	if err != nil {
-		t.Fatal(err)
+	policy := everyPair{cut{at: at}, map[int]float64{}}
+	r := ask(t, e, Request{Question: questions[0], Traces: 2, Policy: policy, Params: Params{IgnoreEOS: true, MaxTokens: at + 5}})
+	prefix := func(i int) string { return p.reasoner.Tokenizer.Decode(r.Traces[i].TokenIDs[:at]) }
+	if n := len(p.judge.keeperTokens(prefix(0))) + len(p.judge.traceTokens(prefix(1))); n > at || n < at-1 {
+		t.Errorf("the pair has %d tokens; want the context of %d filled", n, at)
 	}
-	_, err = g.Wait()
-	wantError(t, "a pair beyond the judge's context", err, "context")
+	if got, want := policy.scores[1], p.score(t, prefix(0), prefix(1)); math.Abs(got-want) > 1e-12 {
+		t.Errorf("score %v; want %v", got, want)
+	}
 }
 
 // wantError fails unless err is one line that names the word.

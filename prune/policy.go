@@ -54,7 +54,7 @@ const (
 	// held; the policy resumes or prunes it when it knows.
 	Reached
 	// Judged: the judge's Score of the pair (Keeper, Trace). Every Judge action is
-	// answered, in any order, unless Trace was cancelled or failed meanwhile.
+	// answered, in any order, unless the policy stopped Trace meanwhile.
 	Judged
 	// Ended: Trace is finished, at its limit, cancelled or failed.
 	Ended

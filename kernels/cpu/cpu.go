@@ -115,7 +115,11 @@ func (d *device) NewTensor(rows, cols int) (kernels.Tensor, error) {
 	if rows < 1 || cols < 1 {
 		return nil, fmt.Errorf("cpu: a tensor of %d by %d", rows, cols)
 	}
-	return &tensor{data: make([]float32, rows*cols), rows: rows, cols: cols}, nil
+	data, err := allocate(int64(rows) * int64(cols))
+	if err != nil {
+		return nil, err
+	}
+	return &tensor{data: data, rows: rows, cols: cols}, nil
 }
 
 func (d *device) Upload(data []float32, rows, cols int) (kernels.Tensor, error) {

@@ -165,3 +165,25 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryBeyondTheMachine asks for what no machine has.
+func TestMemoryBeyondTheMachine(t *testing.T) {
+	if physicalMemory() == math.MaxInt64 {
+		t.Skip("the size of the memory is not known on this platform")
+	}
+	d, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	const huge = 1 << 24
+	if _, err := d.NewArena(4 * huge * huge); err == nil {
+		t.Error("an arena of a pebibyte was granted")
+	}
+	if _, err := d.NewTensor(huge, huge); err == nil {
+		t.Error("a tensor of a pebibyte was granted")
+	}
+	if _, err := d.NewMatrix(huge, huge, nil); err == nil {
+		t.Error("a matrix of a pebibyte was granted")
+	}
+}

@@ -34,7 +34,10 @@ func (d *device) NewMatrix(out, in int, fill func(i int, dst []float32)) (kernel
 		return nil, fmt.Errorf("cpu: a matrix of %d by %d", out, in)
 	}
 	m := &matrix{out: out, in: in}
-	m.data = make([]float32, m.panels()*in*panelWidth)
+	var err error
+	if m.data, err = allocate(int64(m.panels()) * int64(in) * panelWidth); err != nil {
+		return nil, err
+	}
 	d.pool.run(&packJob{m, fill}, m.panels())
 	return m, nil
 }
