@@ -21,7 +21,28 @@ func Grade(got, want string) bool {
 			g = g[:1] // "b. what it stands for"
 		}
 	}
-	return strings.EqualFold(g, w) || alike(tidy(g), tidy(w), maxNesting)
+	if strings.EqualFold(g, w) {
+		return true
+	}
+	if isNumber(g) && isNumber(w) {
+		return false // both are in the one form that their number has
+	}
+	return alike(tidy(g), tidy(w), maxNesting)
+}
+
+// isNumber reports whether s is a number as prune.Normalise writes it.
+func isNumber(s string) bool {
+	digits := 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case isDigit(s[i]):
+			digits++
+		case s[i] == '-' && i == 0, (s[i] == '.' || s[i] == '/') && digits > 0:
+		default:
+			return false
+		}
+	}
+	return digits > 0
 }
 
 // maxNesting bounds the depth to which answers are taken apart.

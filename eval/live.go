@@ -35,10 +35,10 @@ func (j *Job) request(params engine.Params) (engine.Request, error) {
 }
 
 // Live runs jobs on an engine, up to limit at a time, and emits their records in
-// order. When soft ends no more are begun; when hard ends those under way are
-// dropped. prefixes is where the texts of prefixes end that are kept with the
-// records of none. A job that the engine refuses ends the run.
-func Live(soft, hard context.Context, e Engine, jobs []Job, limit int, params engine.Params, prefixes prune.Checkpoint, text func([]int32) string, emit func(*Record) error) error {
+// order, or why there is none. When soft ends no more are begun; when hard ends
+// those under way are dropped. prefixes is where the texts of prefixes end that are
+// kept with the records of none. An error of emit ends the run.
+func Live(soft, hard context.Context, e Engine, jobs []Job, limit int, params engine.Params, prefixes prune.Checkpoint, text func([]int32) string, emit func(*Record, error) error) error {
 	type result struct {
 		rec *Record
 		err error
@@ -68,9 +68,9 @@ func Live(soft, hard context.Context, e Engine, jobs []Job, limit int, params en
 		return result{rec: rec}
 	}, func(i int, r result) error {
 		if r.err != nil {
-			return fmt.Errorf("question %s, policy %s: %w", jobs[i].ID, jobs[i].Contender.Spec, r.err)
+			r.err = fmt.Errorf("question %s, policy %s: %w", jobs[i].ID, jobs[i].Contender.Spec, r.err)
 		}
-		return emit(r.rec)
+		return emit(r.rec, r.err)
 	})
 }
 

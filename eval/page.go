@@ -170,6 +170,10 @@ func (r *Report) memoryPlot(classes map[string]string) string {
 			steps, most = max(steps, float64(x.Step)), max(most, float64(x.Bytes))
 		}
 	}
+	// A policy that runs one trace after the other would make all others thin.
+	if none := r.Memory[0].Moments; len(none) > 0 {
+		steps = min(steps, 1.5*float64(none[len(none)-1].Step))
+	}
 	unit, name := float64(1<<20), "MiB"
 	if most < 2<<20 {
 		unit, name = 1<<10, "KiB"
@@ -180,9 +184,13 @@ func (r *Report) memoryPlot(classes map[string]string) string {
 		m := &r.Memory[i]
 		at := []xy{{0, 0}}
 		for _, x := range m.Moments {
-			at = append(at, xy{float64(x.Step), float64(x.Bytes) / unit})
+			if float64(x.Step) <= steps {
+				at = append(at, xy{float64(x.Step), float64(x.Bytes) / unit})
+			}
 		}
-		at = append(at, xy{at[len(at)-1].x, 0})
+		if last := at[len(at)-1]; len(at) == len(m.Moments)+1 {
+			at = append(at, xy{last.x, 0})
+		}
 		if i == 0 {
 			plot.area(at, classes[m.Policy])
 		}

@@ -9,7 +9,7 @@ import (
 // Table writes the report for people.
 func (r *Report) Table(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d questions, %d seeds, %d traces each; reasoner %s, judge %s, on %s\n", r.Dataset, r.Questions, r.Runs, r.K, r.Model, orNone(r.Judge), r.Device)
+	fmt.Fprintf(&b, "%s: %d × %d questions and seeds, %d traces each; reasoner %s, judge %s, on %s\n", r.Dataset, r.Questions, r.Runs, r.K, r.Model, orNone(r.Judge), r.Device)
 	if r.Interrupted {
 		b.WriteString("INTERRUPTED: not all questions are in it\n")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"deepprune/cmd/deepprune/figures"
 	"deepprune/eval"
 	"deepprune/prune"
 )
@@ -206,6 +207,9 @@ func (x *experiment) report(interrupted bool) error {
 	}
 	if err == nil && interrupted {
 		return errInterrupted
+	}
+	if err == nil && x.failed > 0 {
+		return fmt.Errorf("%s could not be carried out", figures.Plural(x.failed, "run", "runs"))
 	}
 	return err
 }

@@ -91,7 +91,7 @@ func TestEval(t *testing.T) {
 	if code != 0 {
 		t.Fatal(stderr)
 	}
-	for _, want := range []string{"2 questions, 2 seeds, 16 traces each", "deepprune ", "random ", "equal-tokens (", "live, 4 groups in flight", "50.0% [0.0, 100.0]"} {
+	for _, want := range []string{"2 × 2 questions and seeds, 16 traces each", "deepprune ", "random ", "equal-tokens (", "live, 4 groups in flight", "50.0% [0.0, 100.0]"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the table lacks %q:\n%s", want, stdout)
 		}
@@ -149,5 +149,21 @@ func TestEvalMistakes(t *testing.T) {
 		if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: code %d, stdout %q, stderr %q; want %d and one line with %q", c.args, code, stdout, stderr, c.code, c.want)
 		}
+	}
+}
+
+// TestEvalSkips: a question that cannot be run is named, the others count, and the
+// exit code tells.
+func TestEvalSkips(t *testing.T) {
+	dataset := writeFile(t, "questions.jsonl", manyQuestions(4))
+	var stdout, stderr bytes.Buffer
+	a := testApp(strings.NewReader(""), &stdout, &stderr, nil)
+	a.open = func(*engineFlags) (pair, error) { return refusingPair{&fakePair{}, "2 + 1"}, nil }
+	code := a.run([]string{"eval", "--dataset", dataset, "-k", "2", "--policy", "early-vote"})
+	if code != 1 || !strings.Contains(stderr.String(), "question q2, policy early-vote: engine: request too large") || !strings.Contains(stderr.String(), "2 runs could not be carried out") {
+		t.Errorf("code %d, stderr %q", code, stderr.String())
+	}
+	if !strings.Contains(stdout.String(), "3 × 1 questions and seeds") {
+		t.Errorf("stdout %q", stdout.String())
 	}
 }

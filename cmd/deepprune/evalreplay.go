@@ -54,9 +54,9 @@ func (x *experiment) replayOne(c *eval.Contender, q *eval.Sampled, seed uint64, 
 	if x.have[runKey{c.Spec, q.ID, seed, true}] != nil {
 		return nil
 	}
-	j, err := x.follow(c, &q.Question, seed, k)
-	if err != nil {
-		return err
+	j, ok := x.follow(c, &q.Question, seed, k)
+	if !ok {
+		return nil
 	}
 	p, err := c.Policy(j.Survivors)
 	if err != nil {

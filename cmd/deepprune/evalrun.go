@@ -26,6 +26,7 @@ type experiment struct {
 
 	file    *os.File // of --out
 	records []*eval.Record
+	failed  int // runs that could not be carried out
 	have    map[runKey]*eval.Record
 }
 
@@ -175,19 +176,20 @@ func (x *experiment) run(soft, hard context.Context) error {
 	return nil
 }
 
-// follow gives a job what it needs to know of the contender it follows.
-func (x *experiment) follow(c *eval.Contender, q *eval.Question, run uint64, k int) (eval.Job, error) {
+// follow makes a job and gives it what it needs to know of the contender it
+// follows; false if that has no run of the question.
+func (x *experiment) follow(c *eval.Contender, q *eval.Question, run uint64, k int) (_ eval.Job, ok bool) {
 	j := eval.Job{Question: q, Run: run, Contender: c, K: k}
 	if c.Reference == "" || c.Name == eval.EqualTokens {
-		return j, nil
+		return j, true
 	}
 	for _, replayed := range []bool{true, false} {
 		if r := x.have[runKey{c.Reference, q.ID, run, replayed}]; r != nil {
 			j.Survivors = max(1, r.Survivors())
-			return j, nil
+			return j, true
 		}
 	}
-	return j, fmt.Errorf("policy %s follows %s, which has not been run on question %s", c.Spec, c.Reference, q.ID)
+	return j, false
 }
 
 // traces is k of a contender: for equal-tokens what the budget buys.
@@ -220,11 +222,9 @@ func (x *experiment) runLive(soft, hard context.Context, c *eval.Contender, ques
 			if x.have[runKey{c.Spec, questions[i].ID, uint64(seed), false}] != nil {
 				continue
 			}
-			j, err := x.follow(c, &questions[i], uint64(seed), k)
-			if err != nil {
-				return err
+			if j, ok := x.follow(c, &questions[i], uint64(seed), k); ok {
+				jobs = append(jobs, j)
 			}
-			jobs = append(jobs, j)
 		}
 	}
 	if len(jobs) == 0 {
@@ -235,24 +235,30 @@ func (x *experiment) runLive(soft, hard context.Context, c *eval.Contender, ques
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	first, err := x.follow(c, &questions[0], uint64(x.flags.seeds[0]), k)
-	if err != nil {
-		return err
-	}
 	// The first question alone: its memory is a plot, and what follows does not pay
 	// for memory touched for the first time.
-	memory, err := eval.Watch(hard, evalEngine{e}, first, x.params)
-	if err != nil {
-		return fmt.Errorf("policy %s: %w", c.Spec, err)
-	}
-	if x.have[runKey{contender: c.Spec}] == nil {
-		if err := x.emit(&eval.Record{Contender: c.Spec, Memory: memory}); err != nil {
-			return err
+	if first, ok := x.follow(c, &questions[0], uint64(x.flags.seeds[0]), k); ok {
+		memory, err := eval.Watch(hard, evalEngine{e}, first, x.params)
+		if hard.Err() != nil {
+			return errInterrupted
+		}
+		if err == nil && x.have[runKey{contender: c.Spec}] == nil { // an error comes again below
+			if err := x.emit(&eval.Record{Contender: c.Spec, Memory: memory}); err != nil {
+				return err
+			}
 		}
 	}
 	m := x.app.newMeter("question", len(jobs))
 	done := 0
-	return eval.Live(soft, hard, evalEngine{e}, jobs, x.flags.concurrency, x.params, x.options.Checkpoint, x.pair.Text, func(r *eval.Record) error {
+	return eval.Live(soft, hard, evalEngine{e}, jobs, x.flags.concurrency, x.params, x.options.Checkpoint, x.pair.Text, func(r *eval.Record, err error) error {
+		switch {
+		case hard.Err() != nil:
+			return errInterrupted
+		case err != nil:
+			x.failed++
+			fmt.Fprintf(x.app.stderr, "deepprune: %s\n", oneLine(err.Error()))
+			return nil
+		}
 		done++
 		m.show(done, c.Spec)
 		return x.emit(r)
