@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -66,24 +67,31 @@ func readReference(t testing.TB, name string) reference {
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
-	logits, err := openCheckpoint(t, name).File("golden.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := weights.OpenFS(fstest.MapFS{"model.safetensors": {Data: logits}}, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tensor, err := c.Tensor("logits")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range tensor.Rows() {
-		row := make([]float32, tensor.Cols())
-		tensor.Row(i, row)
-		r.logits = append(r.logits, row)
-	}
+	r.logits = readRows(t, filepath.Join("testdata", name, "golden.safetensors"), "logits")
 	return r
+}
+
+// readRows reads a tensor of a safetensors file.
+func readRows(t testing.TB, file, name string) [][]float32 {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := weights.OpenFS(fstest.MapFS{"model.safetensors": {Data: data}}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensor, err := c.Tensor(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([][]float32, tensor.Rows())
+	for i := range rows {
+		rows[i] = make([]float32, tensor.Cols())
+		tensor.Row(i, rows[i])
+	}
+	return rows
 }
 
 // session runs one sequence whose blocks lie scattered in an arena.

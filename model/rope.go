@@ -11,7 +11,7 @@ import (
 // Scaling is how a model's rotary positions reach further than the context it
 // was first trained on. The zero value is none.
 type Scaling struct {
-	Kind   string  // "", "linear", "dynamic", "llama3" or "yarn"
+	Kind   string  // "", "linear", "dynamic", "llama3", "yarn" or "factors"
 	Factor float64 // how many times as far
 	// Original is the context before.
 	Original int
@@ -24,6 +24,9 @@ type Scaling struct {
 	// straight in the index of the frequency. Truncate makes its ends whole.
 	BetaSlow, BetaFast float64
 	Truncate           bool
+	// Factors divide the frequencies, one by one, for "factors": what becomes of
+	// llama3 in a GGUF file.
+	Factors []float64
 	// Magnitude multiplies queries and keys; it is 1 for the other kinds.
 	Magnitude float64
 }
@@ -41,6 +44,8 @@ type ropeJSON struct {
 
 	Factor   *float64 `json:"factor"`
 	Original *int     `json:"original_max_position_embeddings"`
+
+	Factors []float64 `json:"factors"`
 
 	Low  *float64 `json:"low_freq_factor"`
 	High *float64 `json:"high_freq_factor"`
@@ -79,7 +84,7 @@ func (f *configJSON) rope(c *Config) error {
 		return nil
 	}
 	var err error
-	if c.Scaling, err = r.scaling(c.MaxPositions, f.OriginalPositions); err != nil {
+	if c.Scaling, err = r.scaling(c, f.OriginalPositions); err != nil {
 		return fmt.Errorf("%s%w", name, err)
 	}
 	return nil
@@ -87,7 +92,8 @@ func (f *configJSON) rope(c *Config) error {
 
 // scaling reads what a type needs. original is what the config says outside,
 // which goes before what it says here. Errors begin after the name of the field.
-func (r *ropeJSON) scaling(positions int, original *int) (Scaling, error) {
+func (r *ropeJSON) scaling(c *Config, original *int) (Scaling, error) {
+	positions := c.MaxPositions
 	kind := r.RopeType
 	if kind == "" {
 		kind = r.Type
@@ -97,6 +103,17 @@ func (r *ropeJSON) scaling(positions int, original *int) (Scaling, error) {
 	case "", "default":
 		return Scaling{}, nil
 	case "linear", "dynamic":
+	case "factors":
+		s.Factors = r.Factors
+		if len(s.Factors) != c.HeadDim/2 {
+			return s, fmt.Errorf(".factors: %d of them for heads of %d", len(s.Factors), c.HeadDim)
+		}
+		for _, f := range s.Factors {
+			if !(f >= 1.0/maxFactor && f <= maxFactor) {
+				return s, fmt.Errorf(".factors: %v is not between 1/%d and %d", f, maxFactor, maxFactor)
+			}
+		}
+		return s, nil
 	case "llama3", "yarn":
 		s.Original = value(or(original, r.Original), positions)
 		if s.Original < 1 || s.Original > maxPositions {
@@ -184,6 +201,7 @@ func (c *Config) LongestContext() int {
 //	dynamic   f[i] with theta·(factor·n/original-factor+1)^(d/(d-2)), n = max(context, original)
 //	llama3    f[i], f[i]/factor, or between them by the turns over the original context
 //	yarn      the same between bounds of i (YaRN, arXiv 2309.00071, section 3.2)
+//	factors   f[i]/factors[i]
 //
 // The reference recomputes the dynamic base as a sequence grows, which leaves keys
 // of one sequence turned by different frequencies, depending on how it was
@@ -195,10 +213,8 @@ func (c *Config) frequencies(context int) []float64 {
 		n := max(float64(context)/float64(s.Original), 1)
 		theta *= math.Pow(s.Factor*n-s.Factor+1, d/(d-2))
 	}
-	kept := func(int, float64) float64 { return 1 }
+	kept := func(int, float64) float64 { return 0 } // the share of f[i] that stays
 	switch s.Kind {
-	case "linear":
-		kept = func(int, float64) float64 { return 0 }
 	case "llama3":
 		kept = func(_ int, f float64) float64 {
 			turns := float64(s.Original) * f / (2 * math.Pi)
@@ -211,9 +227,12 @@ func (c *Config) frequencies(context int) []float64 {
 	frequencies := make([]float64, c.HeadDim/2)
 	for i := range frequencies {
 		f := math.Pow(theta, -2*float64(i)/d)
-		if s.Kind != "" && s.Kind != "dynamic" {
+		switch s.Kind {
+		case "linear", "llama3", "yarn":
 			share := min(max(kept(i, f), 0), 1)
 			f = share*f + (1-share)*f/s.Factor
+		case "factors":
+			f /= s.Factors[i]
 		}
 		frequencies[i] = f
 	}

@@ -1,6 +1,7 @@
 // Package weights reads model checkpoints in the Hugging Face layout: a folder
 // with config.json and one model.safetensors, or several shards listed by
-// model.safetensors.index.json.
+// model.safetensors.index.json. A GGUF file is read as if it were the folder that
+// it was made of.
 //
 // A [Checkpoint] is opened once; its [Tensor]s are views of the files, which are
 // memory-mapped where the system can, so that opening costs the headers alone
@@ -28,12 +29,14 @@ import (
 	"math/bits"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 )
 
 const (
 	singleFile = "model.safetensors"
 	indexFile  = "model.safetensors.index.json"
+	ggufExt    = ".gguf"
 
 	// maxFile bounds what File and the index may take: the largest tokenizer.json
 	// in use are about 30 MB.
@@ -56,18 +59,38 @@ type Checkpoint struct {
 	release   []func() error
 }
 
-// Open opens the checkpoint in folder dir. The files must not change until Close.
-func Open(dir string) (*Checkpoint, error) {
-	return OpenFS(os.DirFS(dir), dir)
+// Open opens the checkpoint in a folder, or a GGUF file. The files must not change
+// until Close.
+func Open(name string) (*Checkpoint, error) {
+	if dir, file := filepath.Split(name); path.Ext(file) == ggufExt {
+		return openFS(os.DirFS(filepath.Clean(dir)), name, file)
+	}
+	return OpenFS(os.DirFS(name), name)
 }
 
-// OpenFS opens the checkpoint at the root of fsys. Files of the operating system
-// are memory-mapped, others are read whole. name says in errors where the files
-// come from.
+// OpenFS opens the checkpoint at the root of fsys: a GGUF file if it is the only
+// one and there is no other checkpoint. Files of the operating system are
+// memory-mapped, others are read whole. name says in errors where the files come
+// from.
 func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
+	gguf := ""
+	if _, err := fs.Stat(fsys, singleFile); err != nil {
+		if _, err := fs.Stat(fsys, indexFile); err != nil {
+			if found, err := fs.Glob(fsys, "*"+ggufExt); err == nil && len(found) == 1 {
+				gguf = found[0]
+			}
+		}
+	}
+	return openFS(fsys, name, gguf)
+}
+
+// openFS opens the GGUF file of the given name, or a folder's safetensors.
+func openFS(fsys fs.FS, name, gguf string) (*Checkpoint, error) {
 	c := &Checkpoint{name: name, fsys: fsys, tensors: make(map[string]*Tensor)}
 	_, err := fs.Stat(fsys, singleFile)
 	switch {
+	case gguf != "":
+		err = c.openGGUF(gguf)
 	case err == nil:
 		err = c.openFile(singleFile)
 	case errors.Is(err, fs.ErrNotExist):
@@ -93,7 +116,7 @@ func (c *Checkpoint) Tensor(name string) (*Tensor, error) {
 	if !ok {
 		return nil, fmt.Errorf("weights: %s: tensor %q: %w", c.name, name, ErrTensor)
 	}
-	if !t.DType.readable() {
+	if !t.readable() {
 		return nil, fmt.Errorf("weights: %s: tensor %q: %w %q", c.path(t.file), name, ErrDType, t.DType)
 	}
 	return t, nil
@@ -141,7 +164,12 @@ func (c *Checkpoint) Close() error {
 }
 
 // path is how messages name a file of the checkpoint.
-func (c *Checkpoint) path(file string) string { return path.Join(c.name, file) }
+func (c *Checkpoint) path(file string) string {
+	if path.Base(c.name) == file {
+		return c.name
+	}
+	return path.Join(c.name, file)
+}
 
 // openShards opens the files that the index names and compares what it promises
 // with what they hold.
@@ -191,27 +219,57 @@ func (c *Checkpoint) openShards() error {
 
 // openFile maps a safetensors file and adds its tensors.
 func (c *Checkpoint) openFile(name string) error {
-	f, size, err := c.openRegular(name)
+	data, err := c.mapFile(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if size > math.MaxInt {
-		return fmt.Errorf("%s: %d bytes do not fit the address space", c.path(name), size)
-	}
-	if size < headerAt {
-		return fmt.Errorf("%s: %d bytes, too short for a safetensors file", c.path(name), size)
-	}
-	data, release, err := mapFile(f, int(size))
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.path(name), err)
-	}
-	c.release = append(c.release, release)
-	c.fileBytes += size
 	tensors, err := parseSafetensors(data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.path(name), err)
 	}
+	return c.add(name, tensors)
+}
+
+// openGGUF maps a GGUF file and adds its tensors and the files made of it.
+func (c *Checkpoint) openGGUF(name string) error {
+	data, err := c.mapFile(name)
+	if err != nil {
+		return err
+	}
+	metadata, tensors, err := parseGGUF(data)
+	if err == nil {
+		c.files, tensors, err = metadata.checkpoint(tensors)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.path(name), err)
+	}
+	return c.add(name, tensors)
+}
+
+// mapFile maps a file of tensors, which is longer than any header.
+func (c *Checkpoint) mapFile(name string) ([]byte, error) {
+	f, size, err := c.openRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > math.MaxInt {
+		return nil, fmt.Errorf("%s: %d bytes do not fit the address space", c.path(name), size)
+	}
+	if size < headerAt {
+		return nil, fmt.Errorf("%s: %d bytes, too short for a file of tensors", c.path(name), size)
+	}
+	data, release, err := mapFile(f, int(size))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.path(name), err)
+	}
+	c.release = append(c.release, release)
+	c.fileBytes += size
+	return data, nil
+}
+
+// add adds the tensors of a file.
+func (c *Checkpoint) add(name string, tensors []*Tensor) error {
 	for _, t := range tensors {
 		if other, ok := c.tensors[t.Name]; ok {
 			return fmt.Errorf("%s: tensor %q: also in %s", c.path(name), t.Name, other.file)

@@ -192,5 +192,14 @@ func (e *entry) tensor(data []byte) (*Tensor, error) {
 		}
 		t.cols *= n
 	}
+	t.rowBytes = t.cols * size
+	switch t.DType {
+	case F32:
+		t.decode = decodeF32
+	case F16:
+		t.decode = decodeF16
+	case BF16:
+		t.decode = decodeBF16
+	}
 	return t, nil
 }

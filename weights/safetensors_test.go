@@ -108,7 +108,10 @@ func TestRow(t *testing.T) {
 		dtype DType
 		data  []byte
 	}{{F32, f32}, {F16, f16}, {BF16, bf16}} {
-		tensor := Tensor{Name: "x", DType: test.dtype, Shape: []int{2, 4}, rows: 2, cols: 4, data: test.data}
+		tensor, err := (&entry{name: "x", DType: test.dtype, Shape: []uint64{2, 4}}).tensor(test.data)
+		if err != nil {
+			t.Fatal(err)
+		}
 		got := make([]float32, 4)
 		for row := range 2 {
 			tensor.Row(row, got)
@@ -153,7 +156,7 @@ func FuzzParse(f *testing.F) {
 		total := 0
 		for _, tensor := range tensors {
 			total += len(tensor.Bytes())
-			if !tensor.DType.readable() {
+			if !tensor.readable() {
 				continue
 			}
 			if got, want := tensor.Rows()*tensor.Cols()*tensor.DType.size(), len(tensor.Bytes()); got != want {

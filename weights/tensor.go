@@ -13,10 +13,11 @@ import (
 // ErrDType is returned for a tensor whose numbers cannot be read.
 var ErrDType = errors.New("unsupported type")
 
-// DType is the type of a tensor's numbers, as safetensors spells it.
+// DType is the type of a tensor's numbers, as safetensors and ggml spell it.
 type DType string
 
-// The types that Row can read.
+// Types that Row can read, beside the quantised ones of GGUF: Q8_0, Q4_0, Q4_K
+// and Q6_K.
 const (
 	F32  DType = "F32"
 	F16  DType = "F16"
@@ -38,8 +39,6 @@ func (d DType) size() int {
 	return 0
 }
 
-func (d DType) readable() bool { return d == F32 || d == F16 || d == BF16 }
-
 // Tensor is a row-major array in a checkpoint. It is valid until the checkpoint
 // is closed; its methods may be called concurrently.
 type Tensor struct {
@@ -49,9 +48,13 @@ type Tensor struct {
 
 	file       string
 	rows, cols int
+	rowBytes   int
 	data       []byte
-	generate   func(i int, dst []float32) // instead of data, see Generated
+	decode     func(dst []float32, src []byte) // of a row; nil if the type cannot be read
+	generate   func(i int, dst []float32)      // instead of data, see Generated
 }
+
+func (t *Tensor) readable() bool { return t.decode != nil || t.generate != nil }
 
 // Rows is the first dimension, or 1 for a tensor of fewer than two.
 func (t *Tensor) Rows() int { return t.rows }
@@ -73,22 +76,25 @@ func (t *Tensor) Row(i int, dst []float32) {
 		t.generate(i, dst)
 		return
 	}
-	n := t.cols * t.DType.size()
-	src := t.data[i*n : (i+1)*n]
-	switch t.DType {
-	case F32:
-		for i := range dst {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
-		}
-	case BF16:
-		for i := range dst {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
-		}
-	case F16:
-		table := float16Table()
-		for i := range dst {
-			dst[i] = table[binary.LittleEndian.Uint16(src[2*i:])]
-		}
+	t.decode(dst, t.data[i*t.rowBytes:][:t.rowBytes])
+}
+
+func decodeF32(dst []float32, src []byte) {
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+	}
+}
+
+func decodeBF16(dst []float32, src []byte) {
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+	}
+}
+
+func decodeF16(dst []float32, src []byte) {
+	table := float16Table()
+	for i := range dst {
+		dst[i] = table[binary.LittleEndian.Uint16(src[2*i:])]
 	}
 }
 

@@ -26,8 +26,8 @@ type engineFlags struct {
 
 func (f *engineFlags) add(flags *pflag.FlagSet) {
 	f.kvMemory = 256 << 20
-	flags.StringVar(&f.model, "model", "embedded", "reasoner: a checkpoint `folder`, embedded, or random:NAME for the shape of a known model with random weights")
-	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder`, embedded, random:NAME, or none")
+	flags.StringVar(&f.model, "model", "embedded", "reasoner: a checkpoint `folder` or .gguf file, embedded, or random:NAME for the shape of a known model with random weights")
+	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder` or .gguf file, embedded, random:NAME, or none")
 	f.addDevice(flags)
 	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
 	flags.Var(&f.kvMemory, "kv-memory", "KV memory of reasoner and judge together, as 256MiB or 2GiB")
