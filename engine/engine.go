@@ -128,6 +128,9 @@ func newEngine(dev kernels.Device, reasoner *model.Model, judge *Judge, opt Opti
 	case opt.JudgeBudget < 16 || opt.JudgeBudget > maxRows:
 		return nil, fmt.Errorf("engine: %w: judge budget: %d is not between 16 and %d", ErrInvalid, opt.JudgeBudget, maxRows)
 	}
+	if reasoner.Config.Labels > 0 {
+		return nil, fmt.Errorf("engine: %w: %s is a classifier (%s), which can be a judge only", ErrInvalid, reasoner.Name, reasoner.Config.Architecture)
+	}
 	e := &Engine{
 		dev: dev, reasoner: reasoner, opt: opt, start: time.Now(),
 		commands: make(chan command, 64),

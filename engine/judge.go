@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"strings"
 
 	"deepprune/model"
 	"deepprune/weights"
@@ -23,7 +24,9 @@ type JudgeSpec struct {
 	Mid  string `json:"mid"`
 	Tail string `json:"tail"`
 	// Same and Different are the words it answers with, one token each. The score
-	// is the probability of Same against Different.
+	// is the probability of Same against Different. Of a judge that classifies,
+	// they are the names of its two labels; if its labels have no names, or it has
+	// a single label, the last label is the one that means the same.
 	Same      string `json:"same"`
 	Different string `json:"different"`
 	// Checkpoint is where the judge was trained to see prefixes cut.
@@ -80,18 +83,14 @@ func NewJudge(m *model.Model, c *weights.Checkpoint) (*Judge, error) {
 // NewJudgeWith makes a judge of a model that is asked as spec says.
 func NewJudgeWith(m *model.Model, spec JudgeSpec) (*Judge, error) {
 	j := &Judge{Model: m, Spec: spec}
-	for _, w := range []struct {
-		field, text string
-		id          *int32
-	}{{"same", spec.Same, &j.same}, {"different", spec.Different, &j.different}} {
-		ids := m.Tokenizer.Encode(nil, w.text)
-		if len(ids) != 1 {
-			return nil, fmt.Errorf("engine: judge.json: %s: %q is %d tokens of %s, not one", w.field, w.text, len(ids), m.Name)
-		}
-		*w.id = ids[0]
+	var err error
+	if m.Config.Labels > 0 {
+		err = j.findLabels()
+	} else {
+		err = j.findWords()
 	}
-	if j.same == j.different {
-		return nil, fmt.Errorf("engine: judge.json: same and different are the same word %q", spec.Same)
+	if err != nil {
+		return nil, fmt.Errorf("engine: judge.json: %w", err)
 	}
 	if !(spec.Threshold >= 0 && spec.Threshold <= 1) {
 		return nil, fmt.Errorf("engine: judge.json: threshold: %v is not between 0 and 1", spec.Threshold)
@@ -109,7 +108,47 @@ func NewJudgeWith(m *model.Model, spec JudgeSpec) (*Judge, error) {
 	return j, nil
 }
 
-// probability is the score that logits mean: the softmax over the two words.
+// findWords finds the tokens of the two words.
+func (j *Judge) findWords() error {
+	for _, w := range []struct {
+		field, text string
+		id          *int32
+	}{{"same", j.Spec.Same, &j.same}, {"different", j.Spec.Different, &j.different}} {
+		ids := j.Model.Tokenizer.Encode(nil, w.text)
+		if len(ids) != 1 {
+			return fmt.Errorf("%s: %q is %d tokens of %s, not one", w.field, w.text, len(ids), j.Model.Name)
+		}
+		*w.id = ids[0]
+	}
+	if j.same == j.different {
+		return fmt.Errorf("same and different are the same word %q", j.Spec.Same)
+	}
+	return nil
+}
+
+// findLabels finds the label that means the same, by its name if it has one that
+// is more than a number.
+func (j *Judge) findLabels() error {
+	j.different, j.same = 0, 1
+	names := j.Model.Config.LabelNames
+	if names == nil || slices.Equal(names, []string{"LABEL_0", "LABEL_1"}) {
+		return nil
+	}
+	is := func(name, word string) bool {
+		return strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(word))
+	}
+	switch {
+	case is(names[1], j.Spec.Same) || is(names[0], j.Spec.Different):
+	case is(names[0], j.Spec.Same) || is(names[1], j.Spec.Different):
+		j.same, j.different = 0, 1
+	default:
+		return fmt.Errorf("same: %q is not a label of %s, which has %q", j.Spec.Same, j.Model.Name, names)
+	}
+	return nil
+}
+
+// probability is the score that logits mean: the softmax over the two words or
+// labels.
 func (j *Judge) probability(logits []float32) float64 {
 	return 1 / (1 + math.Exp(float64(logits[j.different])-float64(logits[j.same])))
 }

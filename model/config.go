@@ -29,6 +29,11 @@ type Config struct {
 	RopeTheta  float64 // the base of the rotary positions
 	Scaling    Scaling // of the rotary positions
 
+	// Labels is how many labels a sequence classifier tells apart, 1 or 2; 0 for a
+	// model of language. With one label the head says how much it holds.
+	Labels     int
+	LabelNames []string // of two labels, or nil
+
 	TiedHead   bool // the embedding is the head, too
 	QKNorm     bool // queries and keys are normalised head by head
 	QKVBias    bool
@@ -77,6 +82,9 @@ type configJSON struct {
 	EOS               tokenIDs        `json:"eos_token_id"`
 	Quantization      json.RawMessage `json:"quantization_config"`
 
+	NumLabels  *int              `json:"num_labels"`
+	LabelNames map[string]string `json:"id2label"`
+
 	UseSlidingWindow bool     `json:"use_sliding_window"`
 	MaxWindowLayers  *int     `json:"max_window_layers"`
 	LayerTypes       []string `json:"layer_types"`
@@ -100,16 +108,30 @@ func (t *tokenIDs) UnmarshalJSON(data []byte) error {
 // family is what the architectures of one name have in common that config.json
 // does not say.
 type family struct {
-	qkNorm bool
+	classifies bool // sequences, instead of predicting tokens
+	qkNorm     bool
+	mlpBias    bool // mlp_bias counts
 	// headDim is used where the config gives none; 0 is hidden_size/heads.
 	headDim int
 	biases  func(c *Config, attentionBias bool)
 }
 
+var (
+	llama = family{mlpBias: true, biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }}
+	qwen2 = family{biases: func(c *Config, b bool) { c.QKVBias = true }}
+	qwen3 = family{qkNorm: true, headDim: 128, biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }}
+)
+
 var families = map[string]family{
-	"LlamaForCausalLM": {biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }},
-	"Qwen2ForCausalLM": {biases: func(c *Config, b bool) { c.QKVBias = true }},
-	"Qwen3ForCausalLM": {qkNorm: true, headDim: 128, biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }},
+	"LlamaForCausalLM": llama, "LlamaForSequenceClassification": llama.classifier(),
+	"Qwen2ForCausalLM": qwen2, "Qwen2ForSequenceClassification": qwen2.classifier(),
+	"Qwen3ForCausalLM": qwen3, "Qwen3ForSequenceClassification": qwen3.classifier(),
+}
+
+// classifier is the family with a head that classifies sequences.
+func (f family) classifier() family {
+	f.classifies = true
+	return f
 }
 
 // ParseConfig reads a config.json of a supported architecture. Errors name the field.
@@ -152,8 +174,8 @@ func (f *configJSON) config() (Config, error) {
 		return Config{}, fmt.Errorf("architectures: %q is not supported; supported are %s", f.Architectures[0], strings.Join(slices.Sorted(maps.Keys(families)), ", "))
 	}
 	c := Config{
-		Architecture: f.Architectures[0], QKNorm: fam.qkNorm, TiedHead: f.TieWord, EOS: f.EOS,
-		MLPBias: f.MLPBias && f.Architectures[0] == "LlamaForCausalLM",
+		Architecture: f.Architectures[0], QKNorm: fam.qkNorm, TiedHead: f.TieWord && !fam.classifies, EOS: f.EOS,
+		MLPBias: f.MLPBias && fam.mlpBias,
 	}
 	fam.biases(&c, f.AttentionBias != nil && *f.AttentionBias)
 
@@ -205,10 +227,31 @@ func (f *configJSON) config() (Config, error) {
 			return c, fmt.Errorf("eos_token_id: %d is not below vocab_size %d", id, c.VocabSize)
 		}
 	}
+	if fam.classifies {
+		if err := f.labels(&c); err != nil {
+			return c, err
+		}
+	}
 	if err := f.rope(&c); err != nil {
 		return c, err
 	}
 	return c, f.refuse(&c)
+}
+
+// labels reads what a classifier tells apart: two labels if the config does not say.
+func (f *configJSON) labels(c *Config) error {
+	c.Labels = 2
+	if len(f.LabelNames) > 0 {
+		c.Labels = len(f.LabelNames)
+	}
+	c.Labels = value(f.NumLabels, c.Labels)
+	if c.Labels != 1 && c.Labels != 2 {
+		return fmt.Errorf("num_labels: %d is not supported, only 1 and 2 are", c.Labels)
+	}
+	if zero, one := f.LabelNames["0"], f.LabelNames["1"]; c.Labels == 2 && zero != "" && one != "" {
+		c.LabelNames = []string{zero, one}
+	}
+	return nil
 }
 
 // refuse names what the config asks for and the decoder does not do.
@@ -237,6 +280,16 @@ func or(a, b *int) *int {
 	return b
 }
 
+// HeadSize is the number of logits: the vocabulary, or two of a classifier. Of one
+// with a single label the first is 0 and the second is the label's, so that the
+// softmax of the two is its probability.
+func (c *Config) HeadSize() int {
+	if c.Labels > 0 {
+		return 2
+	}
+	return c.VocabSize
+}
+
 // KVLayout is the geometry of the model's KV blocks.
 func (c *Config) KVLayout() kernels.KVLayout {
 	return kernels.KVLayout{Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim}
@@ -258,7 +311,7 @@ func (c *Config) attention() kernels.AttentionSpec {
 //	         + 4·A·n         scores and weighted values
 //	         + 2·A·H         output
 //	         + 6·H·I         gate, up and down
-//	the head:  2·H·V
+//	the head:  2·H·V         V is 2 for a classifier
 //
 // A token whose logits are not wanted (head false) leaves the last layer after
 // the attention, see Decoder. Norms, rotations and activations, linear in the
@@ -272,5 +325,5 @@ func (c *Config) FLOPs(position int, head bool) float64 {
 	if !head {
 		return layers*first + (layers-1)*second
 	}
-	return layers*(first+second) + 2*h*float64(c.VocabSize)
+	return layers*(first+second) + 2*h*float64(c.HeadSize())
 }

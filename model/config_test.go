@@ -89,7 +89,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	for _, test := range []struct {
 		field, value, want string
 	}{
-		{"architectures", `["GPT2LMHeadModel"]`, `architectures: "GPT2LMHeadModel" is not supported; supported are LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM`},
+		{"architectures", `["GPT2LMHeadModel"]`, `architectures: "GPT2LMHeadModel" is not supported; supported are LlamaForCausalLM, LlamaForSequenceClassification, Qwen2ForCausalLM, `},
 		{"architectures", `[]`, "architectures: []"},
 		{"architectures", ``, "architectures: []"},
 		{"architectures", `"Qwen3ForCausalLM"`, "architectures: a string"},

@@ -62,7 +62,7 @@ func (m *Model) NewDecoder(maxRows, maxLogits int) (*Decoder, error) {
 		{&d.update, maxRows, c.HiddenSize},
 		{&d.lastHidden, maxLogits, c.HiddenSize},
 		{&d.lastAttended, maxLogits, c.Heads * c.HeadDim},
-		{&d.logits, maxLogits, c.VocabSize},
+		{&d.logits, maxLogits, c.HeadSize()},
 	} {
 		tensor, err := m.device.NewTensor(t.rows, t.cols)
 		if err != nil {

@@ -138,7 +138,8 @@ func (m *Model) readWeights(c *weights.Checkpoint) error {
 
 	embedding := f.find(true, "model.embed_tokens.weight", cfg.VocabSize, h)
 	finalNorm := f.find(true, "model.norm.weight", h)
-	head := f.find(!cfg.TiedHead, "lm_head.weight", cfg.VocabSize, h)
+	head := f.find(!cfg.TiedHead && cfg.Labels == 0, "lm_head.weight", cfg.VocabSize, h)
+	score := f.find(cfg.Labels > 0, "score.weight", cfg.Labels, h)
 	all := make([]layerTensors, cfg.Layers)
 	for i := range all {
 		if f.err != nil {
@@ -172,8 +173,14 @@ func (m *Model) readWeights(c *weights.Checkpoint) error {
 
 	u := uploader{device: m.device}
 	m.embedding = u.matrix(embedding)
-	m.head = m.embedding
-	if head != nil {
+	switch {
+	case cfg.Labels == 1:
+		m.head = u.matrix(weights.Generated("zero", []int{1, h}, func(_ int, dst []float32) { clear(dst) }), score)
+	case cfg.Labels == 2:
+		m.head = u.matrix(score)
+	case cfg.TiedHead:
+		m.head = m.embedding
+	default:
 		m.head = u.matrix(head)
 	}
 	m.finalNorm = u.vector(finalNorm)
@@ -233,8 +240,8 @@ func (f *finder) leftovers(cfg *Config) error {
 	}
 	for _, name := range f.checkpoint.Names() {
 		// Old checkpoints keep the frequencies of the rotation, and some a copy of
-		// the embedding as the head.
-		ignored := path.Ext(name) == ".inv_freq" || name == "lm_head.weight" && cfg.TiedHead
+		// the embedding as the head, or the head of the model that became a classifier.
+		ignored := path.Ext(name) == ".inv_freq" || name == "lm_head.weight" && (cfg.TiedHead || cfg.Labels > 0)
 		if !f.used[name] && !ignored {
 			return fmt.Errorf("tensor %q: %s with this config.json has none of this name", name, cfg.Architecture)
 		}

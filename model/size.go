@@ -10,7 +10,10 @@ func (c *Config) tensors(visit func(name string, shape ...int)) {
 	h, q, kv := c.HiddenSize, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	visit("model.embed_tokens.weight", c.VocabSize, h)
 	visit("model.norm.weight", h)
-	if !c.TiedHead {
+	switch {
+	case c.Labels > 0:
+		visit("score.weight", c.Labels, h)
+	case !c.TiedHead:
 		visit("lm_head.weight", c.VocabSize, h)
 	}
 	for i := range c.Layers {

@@ -26,7 +26,7 @@ type shape struct {
 	scaling                      map[string]any // rope_scaling
 }
 
-func qwen3(hidden, intermediate, layers, heads int, tied bool) shape {
+func qwen3Shape(hidden, intermediate, layers, heads int, tied bool) shape {
 	return shape{
 		architecture: "Qwen3ForCausalLM", hidden: hidden, intermediate: intermediate, layers: layers,
 		heads: heads, kvHeads: 8, headDim: 128, vocab: 151936, positions: 40960, theta: 1e6, tied: tied,
@@ -35,12 +35,12 @@ func qwen3(hidden, intermediate, layers, heads int, tied bool) shape {
 
 // shapes are those of the config.json of the models as published.
 var shapes = map[string]shape{
-	"qwen3-0.6b": qwen3(1024, 3072, 28, 16, true),
-	"qwen3-1.7b": qwen3(2048, 6144, 28, 16, true),
-	"qwen3-4b":   qwen3(2560, 9728, 36, 32, true),
-	"qwen3-8b":   qwen3(4096, 12288, 36, 32, false),
-	"qwen3-14b":  qwen3(5120, 17408, 40, 40, false),
-	"qwen3-32b":  qwen3(5120, 25600, 64, 64, false),
+	"qwen3-0.6b": qwen3Shape(1024, 3072, 28, 16, true),
+	"qwen3-1.7b": qwen3Shape(2048, 6144, 28, 16, true),
+	"qwen3-4b":   qwen3Shape(2560, 9728, 36, 32, true),
+	"qwen3-8b":   qwen3Shape(4096, 12288, 36, 32, false),
+	"qwen3-14b":  qwen3Shape(5120, 17408, 40, 40, false),
+	"qwen3-32b":  qwen3Shape(5120, 25600, 64, 64, false),
 	// Llama 3.1, which DeepSeek-R1-Distill-Llama-8B is made of.
 	"llama3-8b": {
 		architecture: "LlamaForCausalLM", hidden: 4096, intermediate: 14336, layers: 32,

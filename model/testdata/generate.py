@@ -1,7 +1,7 @@
 """Makes the golden files beside it from the reference implementation.
 
     pip install torch transformers tokenizers safetensors numpy jinja2
-    python generate.py [checkpoints] [ropes] [chats]
+    python generate.py [checkpoints] [ropes] [classifiers] [chats]
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, and the positions whose logits
@@ -188,6 +188,39 @@ def ropes():
     print(len(lines), "scalings")
 
 
+# Classifiers
+
+def classifiers():
+    import torch
+    from safetensors.torch import save_file
+    from transformers import LlamaConfig, LlamaForSequenceClassification, Qwen3Config, Qwen3ForSequenceClassification
+    for name, config, model_class in [
+        ("qwen3-classifier", Qwen3Config(**{**BASE, "num_attention_heads": 2, "vocab_size": 280}, num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
+                                         num_labels=1), Qwen3ForSequenceClassification),
+        ("llama-classifier", LlamaConfig(**{**BASE, "num_attention_heads": 2, "vocab_size": 280}, num_key_value_heads=1, tie_word_embeddings=False,
+                                         id2label={0: "same", 1: "different"}, label2id={"same": 0, "different": 1}), LlamaForSequenceClassification),
+    ]:
+        out = os.path.join(HERE, name)
+        shutil.rmtree(out, ignore_errors=True)
+        torch.manual_seed(1)
+        model = model_class(config)
+        with torch.no_grad():
+            for p_name, p in model.named_parameters():
+                p.copy_(1 + 0.3 * torch.randn_like(p) if "norm" in p_name else torch.randn_like(p) * (1.5 / p.shape[-1] ** 0.5))
+        model.to(torch.bfloat16).save_pretrained(out)
+        model = model_class.from_pretrained(out, dtype=torch.float32).eval()
+        tiny_tokenizer(os.path.join(out, "tokenizer.json"))
+        tokens = torch.randint(1, 280, (PROMPT,), generator=torch.Generator().manual_seed(7)).tolist()
+        rows = [0, 1, 50, PROMPT - 1]
+        with torch.no_grad():
+            # The reference gives the logits of the last token.
+            logits = torch.cat([model(torch.tensor([tokens[:r + 1]])).logits for r in rows])
+        with open(os.path.join(out, "golden.json"), "w") as f:
+            json.dump({"prompt": tokens, "greedy": [], "rows": rows}, f)
+        save_file({"logits": logits.contiguous()}, os.path.join(out, "golden.safetensors"))
+        print(name, logits.tolist()[-1])
+
+
 # Chat templates
 
 def template(rng):
@@ -235,6 +268,6 @@ def chats():
 
 
 if __name__ == "__main__":
-    parts = {"checkpoints": checkpoints, "ropes": ropes, "chats": chats}
+    parts = {"checkpoints": checkpoints, "ropes": ropes, "classifiers": classifiers, "chats": chats}
     for part in sys.argv[1:] or parts:
         parts[part]()
