@@ -31,6 +31,7 @@ type Group struct {
 	unwatch     func() bool // stops watching ctx
 	decider     prune.Decider
 	checkpoints []prune.Checkpoint
+	confidence  int32 // likeliest tokens that a token's confidence is over; 0 if the policy has no use for it
 	snapshot    prune.Snapshot
 	queue       []prune.Event // for the decider
 	traces      []trace
@@ -137,6 +138,9 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 		engine: e, id: e.lastID.Add(1), ctx: ctx, req: r, prompt: prompt,
 		policy: r.Policy, decider: r.Policy.New(r.Traces), checkpoints: r.Policy.Checkpoints(),
 		done: make(chan struct{}), submitted: time.Now(),
+	}
+	if p, ok := r.Policy.(interface{ ConfidenceTokens() int }); ok {
+		g.confidence = int32(p.ConfidenceTokens())
 	}
 	if r.EventBuffer > 0 {
 		g.events = make(chan Event, r.EventBuffer)

@@ -103,9 +103,6 @@ func (s *Scorer) chunk(scores []float64, pairs []Pair) (n int, err error) {
 			keeper = s.judge.keeperTokens(p.Keeper)
 		}
 		trace := s.judge.traceTokens(p.Trace)
-		if length := len(keeper) + len(trace); length > s.judge.Model.MaxContext() {
-			return 0, fmt.Errorf("a pair of %d tokens exceeds the context of %s, %d", length, s.judge.Model.Name, s.judge.Model.MaxContext())
-		}
 		// A fork has a copy of the keeper's last block.
 		moreRows, moreBlocks := len(trace), blocksFor(len(trace))+1
 		if !known {

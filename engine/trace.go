@@ -90,6 +90,7 @@ func (t *trace) sampleParams() kernels.SampleParams {
 		Seed:        t.group.req.Seed,
 		Trace:       uint32(t.index),
 		Position:    uint32(len(t.tokens)),
+		Confidence:  t.group.confidence,
 	}
 }
 
@@ -103,6 +104,7 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 	t.logProb += float64(s.LogProb)
 	v := t.view()
 	v.Tokens, v.LogProb = len(t.tokens), t.logProb
+	v.Confidence += float64(s.Confidence)
 
 	if !p.IgnoreEOS && (slices.Contains(m.Generation.EOS, s.Token) || slices.Contains(p.StopTokens, s.Token)) {
 		return prune.Finished

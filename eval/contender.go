@@ -106,7 +106,7 @@ func setOption(o *prune.Options, name, value string) error {
 	for _, f := range []struct {
 		name string
 		to   *float64
-	}{{"threshold", &o.Threshold}, {"confidence", &o.Confidence}} {
+	}{{"threshold", &o.Threshold}, {"confidence", &o.Confidence}, {"keep", &o.Keep}} {
 		if f.name == name {
 			x, err := strconv.ParseFloat(value, 64)
 			*f.to = x
@@ -121,7 +121,7 @@ func setOption(o *prune.Options, name, value string) error {
 		{"first-wave", &o.FirstWave}, {"finishers", &o.Finishers}, {"spares", &o.Spares},
 		{"max-keepers", &o.MaxKeepers}, {"eager", &o.Eager}, {"max-clusters", &o.MaxClusters},
 		{"comparisons", &o.Comparisons}, {"members", &o.Members}, {"singles", &o.Singles},
-		{"survivors", &o.Survivors},
+		{"survivors", &o.Survivors}, {"window", &o.Window}, {"warmup", &o.Warmup},
 	} {
 		if f.name == name {
 			n, err := strconv.Atoi(value)
@@ -143,6 +143,13 @@ func (c *Contender) Policy(survivors int) (prune.Policy, error) {
 		o.Survivors = survivors
 	}
 	return prune.ByName(c.Name, o)
+}
+
+// Replayable reports whether stored traces say enough to replay the policy: those
+// that hold traces more than once look at what is not stored.
+func (c *Contender) Replayable() bool {
+	p, err := c.Policy(0)
+	return err == nil && len(p.Checkpoints()) <= 1
 }
 
 // Affordable is the number of full traces, the same for every question, that a

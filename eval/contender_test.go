@@ -35,6 +35,9 @@ func TestParseContenders(t *testing.T) {
 	if err != nil || p.Checkpoints()[0].Tokens != 20 {
 		t.Errorf("%v, %v; want a checkpoint at 20", p.Checkpoints(), err)
 	}
+	if c, err := parseContender("deepconf:window=40:keep=0.9:warmup=8", defaults); err != nil || c.Replayable() || !list[2].Replayable() {
+		t.Errorf("deepconf: %+v, %v", c, err)
+	}
 	if p, _ = list[2].Policy(0); p.Checkpoints()[0].Tokens != 40 {
 		t.Errorf("checkpoint %v; want the default, 40", p.Checkpoints())
 	}

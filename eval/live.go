@@ -58,7 +58,7 @@ func Live(soft, hard context.Context, e Engine, jobs []Job, limit int, params en
 			return result{err: err}
 		}
 		checkpoint := prune.Checkpoint{}
-		if c := req.Policy.Checkpoints(); len(c) > 0 {
+		if c := req.Policy.Checkpoints(); len(c) == 1 {
 			checkpoint = c[0]
 		}
 		rec := NewRecord(j.Contender.Spec, j.Question, j.Run, res, checkpoint, text)

@@ -127,6 +127,8 @@ type SampleParams struct {
 	Seed        uint64
 	Trace       uint32
 	Position    uint32
+	// Confidence asks for Sampled.Confidence over so many tokens; 0: none.
+	Confidence int32
 }
 
 // Sampled is a drawn token and its log-probability under the full softmax of
@@ -134,6 +136,10 @@ type SampleParams struct {
 type Sampled struct {
 	Token   int32
 	LogProb float32
+	// Confidence is the mean of -log p over the SampleParams.Confidence likeliest
+	// tokens, p as for LogProb: the more one token stands out, the higher it is
+	// (DeepConf, arXiv 2508.15260). 0 if it was not asked for.
+	Confidence float32
 }
 
 // Device runs the operations of a decoder.

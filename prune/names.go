@@ -16,6 +16,7 @@ type kind struct {
 // kinds are the policies by name.
 var kinds = map[string]kind{
 	"adaptive-consistency": {make: newAdaptiveConsistency, confidence: 0.95},
+	"deepconf":             {make: newDeepConf, confidence: 0.95},
 	"deepprune":            {make: newDeepPrune, threshold: 0.6},
 	"deepprune-paper":      {make: newPaper},
 	"early-vote":           {make: newEarlyVote},

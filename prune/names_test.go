@@ -33,7 +33,7 @@ func TestByNameErrors(t *testing.T) {
 		opt  Options
 		want string
 	}{
-		{"deep", Options{}, `policy "deep": there are adaptive-consistency, deepprune, `},
+		{"deep", Options{}, `policy "deep": there are adaptive-consistency, deepconf, deepprune, `},
 		{"", Options{}, `policy ""`},
 		{"deepprune", Options{Threshold: 1}, "policy deepprune: invalid option: threshold: 1 "},
 		{"deepprune", Options{Threshold: -0.1}, "threshold: -0.1"},

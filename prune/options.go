@@ -24,7 +24,8 @@ type Options struct {
 
 	// Confidence is how sure it must be that the leading answer stays ahead for
 	// no more traces to be looked at; 1 stops only when the vote cannot change.
-	// Default 0.99 (deepprune, early-vote), 0.95 (adaptive-consistency).
+	// Default 0.99 (deepprune, early-vote), 0.95 (adaptive-consistency). Of deepconf
+	// it is the share of the weighted vote that ends it; default 0.95.
 	Confidence float64
 	// FirstWave is how many traces may start at once, if that is more than will
 	// be needed in any case; default 0. It spends tokens to save time, and which
@@ -57,6 +58,17 @@ type Options struct {
 	// paper does not give it; default Members. deepprune-paper.
 	Singles int
 
+	// Window is how many tokens the confidence of a trace is averaged over; default
+	// the tokens of Checkpoint, else the paper's 2048. It should be a tenth of a
+	// trace or so. deepconf.
+	Window int
+	// Warmup is how many traces run to their end to set the threshold, and how many
+	// start together after that; default 16. deepconf.
+	Warmup int
+	// Keep is the share of the first traces that the threshold lets pass, by their
+	// least confident windows: 0.1 (default) or 0.9 in the paper. deepconf.
+	Keep float64
+
 	// Survivors is how many traces go on past the checkpoint: the lowest of
 	// scripted, drawn ones of random. Default: a quarter, at least 1.
 	Survivors int
@@ -74,6 +86,9 @@ func (k kind) complete(o Options) (Options, error) {
 	}
 	if o.Confidence == 0 {
 		o.Confidence = cmp.Or(k.confidence, 0.99)
+	}
+	if o.Keep == 0 {
+		o.Keep = 0.1
 	}
 	switch {
 	case o.Spares == 0:
@@ -97,6 +112,8 @@ func (k kind) complete(o Options) (Options, error) {
 		{"members", &o.Members, 20},
 		{"singles", &o.Singles, max(o.Members, 20)},
 		{"survivors", &o.Survivors, 0},
+		{"window", &o.Window, cmp.Or(o.Checkpoint.Tokens, 2048)},
+		{"warm-up", &o.Warmup, 16},
 	} {
 		if *n.value < 0 {
 			return o, fmt.Errorf("%w: %s: %d is negative", ErrOption, n.name, *n.value)
@@ -107,6 +124,9 @@ func (k kind) complete(o Options) (Options, error) {
 	}
 	if !(o.Threshold > 0 && o.Threshold < 1) {
 		return o, fmt.Errorf("%w: threshold: %v is not between 0 and 1", ErrOption, o.Threshold)
+	}
+	if !(o.Keep > 0 && o.Keep < 1) {
+		return o, fmt.Errorf("%w: keep: %v is not between 0 and 1", ErrOption, o.Keep)
 	}
 	if !(o.Confidence > 0.5 && o.Confidence <= 1) {
 		return o, fmt.Errorf("%w: confidence: %v is not above 0.5 and at most 1", ErrOption, o.Confidence)

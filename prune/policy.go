@@ -35,6 +35,10 @@ type Trace struct {
 	Answer string
 	// LogProb is the sum of the log-probabilities of the generated tokens.
 	LogProb float64
+	// Confidence is the sum of the confidences of the generated tokens: the mean of
+	// -log p over the ConfidenceTokens likeliest. 0 unless the policy has a method
+	// ConfidenceTokens() int.
+	Confidence float64
 }
 
 // Snapshot is a group as a policy sees it. It is valid during the call only and
@@ -104,11 +108,12 @@ type Action struct {
 
 // Why a trace was stopped.
 const (
-	ReasonSame    = "same answer"   // as its keeper's, says the judge
-	ReasonDecided = "vote decided"  // whatever it would have said
-	ReasonMinor   = "cannot matter" // its cluster is too small to change the vote
-	ReasonNoRoom  = "no cluster"    // it fits none, and no more may be opened
-	ReasonControl = "not chosen"    // by a schedule or a random draw that asks no judge
+	ReasonSame    = "same answer"    // as its keeper's, says the judge
+	ReasonDecided = "vote decided"   // whatever it would have said
+	ReasonMinor   = "cannot matter"  // its cluster is too small to change the vote
+	ReasonNoRoom  = "no cluster"     // it fits none, and no more may be opened
+	ReasonControl = "not chosen"     // by a schedule or a random draw that asks no judge
+	ReasonUnsure  = "low confidence" // less sure of its tokens than the best of the first
 )
 
 // Checkpoint is a point in a trace. The first of its conditions to hold counts;

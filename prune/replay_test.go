@@ -15,6 +15,7 @@ import (
 // and a judge that is right with some probability.
 func randomGroup(rng *rand.Rand, k int) *prunetest.Group {
 	g := &prunetest.Group{Seed: rng.Uint64(), Traces: make([]prunetest.Trace, k)}
+	sure := rng.Float64()
 	answers := 1 + rng.IntN(5)
 	skew := rng.Float64() * 3
 	early := rng.Float64() * rng.Float64()
@@ -32,6 +33,8 @@ func randomGroup(rng *rand.Rand, k int) *prunetest.Group {
 		if rng.Float64() < mute {
 			t.Answer = ""
 		}
+		level := 1 + rng.Float64()
+		t.Confidence = func(tokens int) float64 { return float64(tokens) * (sure + level) }
 		switch rng.IntN(20) {
 		case 0, 1:
 			t.End = prune.Length
@@ -78,6 +81,8 @@ func randomOptions(rng *rand.Rand) prune.Options {
 		Members:     rng.IntN(6),
 		Singles:     rng.IntN(6),
 		Survivors:   rng.IntN(6),
+		Warmup:      rng.IntN(8),
+		Keep:        0.05 + 0.9*rng.Float64(),
 	}
 }
 
@@ -102,7 +107,7 @@ func decide(t *testing.T, p prune.Policy, g *prunetest.Group, s prunetest.Schedu
 
 // reproducible are the policies whose tokens, prunes and votes do not depend on the
 // order of events down to the last token.
-var reproducible = []string{"none", "deepprune", "deepprune-paper", "scripted", "random", "early-vote", "adaptive-consistency"}
+var reproducible = []string{"none", "deepprune", "deepprune-paper", "scripted", "random", "early-vote", "adaptive-consistency", "deepconf"}
 
 func checkOrder(t *testing.T, seed uint64, runs int) {
 	rng := rand.New(rand.NewPCG(seed, 1))

@@ -44,7 +44,8 @@ judge at its relative cost, wall clock and KV memory.
 A policy is a name of deepprune solve --policy with options, such as
 deepprune:finishers=1:spares=-1, or equal-tokens: plain voting among as many full
 traces of every question as the tokens of the first policy with a judge buy. random
-lets as many traces of a question finish as that policy did.
+lets as many traces of a question finish as that policy did. deepconf runs live
+alone: it looks at what stored traces do not tell.
 
 With --stored, accuracy and tokens are replayed from traces that judge sample has
 stored, which takes a fraction of the time; --live N runs the first N questions as

@@ -27,7 +27,7 @@ func TestRealEval(t *testing.T) {
 	}
 	// Thresholds on either side of what the judge says, whatever it has learnt.
 	args := []string{"eval", "--stored", stored, "-k", "8", "--live", "2", "--max-tokens", "56", "--checkpoint-tokens", "20", "--out", out, "--html", page, "--json", "--policy",
-		"deepprune,deepprune:threshold=0.9:finishers=1,deepprune:threshold=0.2:confidence=1,deepprune-paper:threshold=0.6,random,early-vote,adaptive-consistency,equal-tokens"}
+		"deepprune,deepprune:threshold=0.9:finishers=1,deepprune:threshold=0.2:confidence=1,deepprune-paper:threshold=0.6,random,early-vote,adaptive-consistency,equal-tokens,deepconf:window=8:warmup=3"}
 	code, stdout, stderr := runReal(t, args...)
 	if code != 0 {
 		t.Fatal(stderr)
@@ -39,7 +39,7 @@ func TestRealEval(t *testing.T) {
 	if r.Replay == nil || r.Replay.Compared != 18 || r.Replay.Differences != 0 {
 		t.Errorf("replay %+v; want 18 compared, none different", r.Replay)
 	}
-	if len(r.Policies) != 9 || len(r.Memory) != 9 || len(r.Memory[0].Moments) < 40 {
+	if len(r.Policies) != 10 || len(r.Memory) != 10 || len(r.Memory[0].Moments) < 40 {
 		t.Errorf("%d policies, memory of %d", len(r.Policies), len(r.Memory))
 	}
 	for _, p := range r.Policies {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"deepprune/engine"
 	"deepprune/eval"
@@ -18,6 +19,11 @@ func (x *experiment) replay(soft context.Context, order []*eval.Contender) (err 
 	}
 	if s != nil {
 		defer func() { err = errors.Join(err, s.Close()) }()
+	}
+	for _, c := range order {
+		if !c.Replayable() {
+			fmt.Fprintf(x.app.stderr, "deepprune: policy %s cannot be replayed from stored traces; it runs with --live alone\n", c.Spec)
+		}
 	}
 	seed := uint64(x.flags.seeds[0])
 	m := x.app.newMeter("question", len(x.stored))
@@ -51,7 +57,7 @@ func (x *experiment) replay(soft context.Context, order []*eval.Contender) (err 
 }
 
 func (x *experiment) replayOne(c *eval.Contender, q *eval.Sampled, seed uint64, k int, judge eval.Judging, s scorer) error {
-	if x.have[runKey{c.Spec, q.ID, seed, true}] != nil {
+	if x.have[runKey{c.Spec, q.ID, seed, true}] != nil || !c.Replayable() {
 		return nil
 	}
 	j, ok := x.follow(c, &q.Question, seed, k)

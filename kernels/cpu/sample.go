@@ -55,6 +55,7 @@ type sampler struct {
 	weights []float32 // exp((logit-max)/temperature)
 	pieces  []float32 // the sum of each piece of weights
 	bins    bins
+	largest []float32
 }
 
 func (s *sampler) draw(set *set, logits []float32, p *kernels.SampleParams) kernels.Sampled {
@@ -71,7 +72,37 @@ func (s *sampler) draw(set *set, logits []float32, p *kernels.SampleParams) kern
 	if p.Temperature > 0 {
 		token = s.pick(set, logits, m, best, z, p)
 	}
-	return kernels.Sampled{Token: token, LogProb: float32(float64(logits[token]-m) - math.Log(z))}
+	logZ := math.Log(z)
+	out := kernels.Sampled{Token: token, LogProb: float32(float64(logits[token]-m) - logZ)}
+	if p.Confidence > 0 {
+		out.Confidence = float32(logZ - s.meanOfLargest(logits, int(p.Confidence), m))
+	}
+	return out
+}
+
+// meanOfLargest is the mean of the n largest logits less m, those that are -Inf or
+// NaN left out.
+func (s *sampler) meanOfLargest(logits []float32, n int, m float32) float64 {
+	top := s.largest[:0] // descending
+	for _, l := range logits {
+		if len(top) == n && l <= top[n-1] || !(l >= -math.MaxFloat32) { // -Inf or NaN
+			continue
+		}
+		if len(top) < n {
+			top = append(top, l)
+		}
+		i := len(top) - 1
+		for ; i > 0 && top[i-1] < l; i-- {
+			top[i] = top[i-1]
+		}
+		top[i] = l
+	}
+	s.largest = top
+	sum := 0.0
+	for _, l := range top {
+		sum += float64(l - m)
+	}
+	return sum / float64(len(top))
 }
 
 // weigh fills weights with exp((logits-m)*scale) and returns their sum.

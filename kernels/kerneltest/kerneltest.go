@@ -49,6 +49,7 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		{"greedy", (*harness).greedy},
 		{"filters", (*harness).filters},
 		{"distribution", (*harness).distribution},
+		{"confidence", (*harness).confidence},
 		{"odd logits", (*harness).oddLogits},
 		{"repeats", (*harness).repeats},
 	} {

@@ -111,6 +111,34 @@ func (h *harness) checkLogProb(row []float32, s kernels.Sampled) {
 	h.near("LogProb", int(s.Token), s.LogProb, want, 1e-5+4*u*math.Abs(want))
 }
 
+// confidence compares Confidence with its definition, over more tokens than there
+// are as well, and makes sure that asking for it changes nothing else.
+func (h *harness) confidence() {
+	for _, vocabulary := range []int{1, 2, 17, 1300, 5003} {
+		for _, n := range []int32{1, 2, 20, 64} {
+			row := h.logits(vocabulary)
+			if vocabulary > 2 {
+				row[h.rng.IntN(vocabulary-1)] = row[vocabulary-1] // a tie
+			}
+			sorted := slices.Clone(row)
+			slices.SortFunc(sorted, func(a, b float32) int { return cmp.Compare(b, a) })
+			top := sorted[:min(int(n), vocabulary)]
+			want := 0.0
+			for _, l := range top {
+				want -= logProb(row, int32(slices.Index(row, l))) / float64(len(top))
+			}
+			with := kernels.SampleParams{Temperature: 0.7, TopP: 0.9, Seed: 3, Confidence: n}
+			without := with
+			without.Confidence = 0
+			out := h.draw([][]float32{row, row}, []kernels.SampleParams{with, without})
+			h.near("Confidence", int(n), out[0].Confidence, want, 1e-5+4*u*math.Abs(want))
+			if out[1].Confidence != 0 || out[0].Token != out[1].Token || out[0].LogProb != out[1].LogProb {
+				h.Fatalf("%+v with confidence over %d tokens; without %+v", out[0], n, out[1])
+			}
+		}
+	}
+}
+
 func (h *harness) greedy() {
 	for _, vocabulary := range []int{1, 2, 17, 1300, 5003} {
 		var rows [][]float32
@@ -246,7 +274,7 @@ func (h *harness) oddLogits() {
 		{Temperature: 1e30, TopP: 0.9999}, {Temperature: 1, MinP: 1}, {Temperature: 1, TopK: 1 << 30, TopP: 2, MinP: 5},
 		{Temperature: 1e-30, TopK: 2}, {Temperature: nan, TopP: nan, MinP: nan}, {Temperature: inf, TopK: 3, MinP: 0.5}} {
 		for trace := range uint32(20) {
-			p.Trace = trace
+			p.Trace, p.Confidence = trace, int32(trace)
 			params := slices.Repeat([]kernels.SampleParams{p}, 6)
 			row := h.logits(40)
 			for i := range row {

@@ -25,6 +25,8 @@ type Trace struct {
 	Checkpoints []int
 	// End is how it ends; the zero value means Finished.
 	End prune.State
+	// Confidence is the sum of the confidences of its first tokens; nil for none.
+	Confidence func(tokens int) float64
 }
 
 // Group is stored traces of one question.
@@ -189,6 +191,9 @@ func (r *replay) advance(i, checkpoints int) {
 		next = plan.Checkpoints[c]
 	}
 	t.Tokens = min(next, t.Tokens+1+r.sched.Rand.IntN(1+plan.Tokens/2))
+	if plan.Confidence != nil {
+		t.Confidence = plan.Confidence(t.Tokens)
+	}
 	if t.Tokens < next {
 		return
 	}
