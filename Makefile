@@ -1,7 +1,11 @@
-# Everything here needs Go alone; race also needs a C compiler.
+# Everything here needs Go alone, but for race, which needs a C compiler, and the
+# two targets for tokenizers.
 
 QUESTION ?= A baker makes 24 rolls a day for 6 days. She sells 95 of them. How many rolls are left?
 FUZZTIME ?= 30s
+PYTHON ?= python3
+# Real tokenizer.json files for tokenizer-cases, each in a folder of its model's name.
+TOKENIZER_FILES ?=
 PLATFORMS = linux/arm64 darwin/arm64 windows/amd64
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -10,7 +14,7 @@ export QUESTION
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## answer QUESTION with 64 traces, pruned while they run
@@ -36,6 +40,24 @@ fuzz: ## run each fuzz target for FUZZTIME
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$(dirname $$file); \
 		done; \
 	done
+
+.PHONY: tokenizer-cases
+tokenizer-cases: ## compare the tokenizers with the reference in 23,000 cases each (needs Python)
+	$(PYTHON) model/testdata/tokenizer_cases.py --large build/tokenizer-cases $(TOKENIZER_FILES)
+	DEEPPRUNE_TOKENIZER_CASES=$(CURDIR)/build/tokenizer-cases go test -count 1 -v -run ManyCases ./model
+
+# One dependency of the library comes from git, and is on crates.io too.
+.PHONY: tokenizers
+tokenizers: ## build and test build/lib/libtokenizers.a for -tags tokenizers (needs cargo and a C compiler)
+	go mod download github.com/daulet/tokenizers
+	rm -rf build/tokenizers && mkdir -p build/lib
+	cp -r "$$(go list -m -f '{{.Dir}}' github.com/daulet/tokenizers)" build/tokenizers
+	chmod -R u+w build/tokenizers
+	sed -i.git 's/^tiktoken-rs = .*/tiktoken-rs = "0.9.1"/' build/tokenizers/crates/tokenizers/Cargo.toml
+	cd build/tokenizers && cargo build --release --package tokenizers-ffi --target-dir ../cargo
+	cp build/cargo/release/libtokenizers_ffi.a build/lib/libtokenizers.a
+	CGO_ENABLED=1 CGO_LDFLAGS=-L$(CURDIR)/build/lib \
+		go test -tags tokenizers -run 'EqualsReference|ManyCases|Rust' ./model
 
 .PHONY: bench
 bench: ## run the benchmarks
