@@ -40,6 +40,10 @@ type Config struct {
 	OutputBias bool // of the attention's output
 	MLPBias    bool
 
+	// ScaleBlock is the rows and columns of a block of numbers that share a scale, of
+	// weights in FP8; zeros if there are none.
+	ScaleBlock [2]int
+
 	// EOS are the tokens that end a text, so far as config.json says.
 	EOS []int32
 }
@@ -73,14 +77,14 @@ type configJSON struct {
 	AttentionBias    *bool `json:"attention_bias"`
 	MLPBias          bool  `json:"mlp_bias"`
 
-	RMSNormEps        *float64        `json:"rms_norm_eps"`
-	RopeTheta         *float64        `json:"rope_theta"`
-	RopeParameters    *ropeJSON       `json:"rope_parameters"`
-	RopeScaling       *ropeJSON       `json:"rope_scaling"`
-	OriginalPositions *int            `json:"original_max_position_embeddings"`
-	HiddenAct         string          `json:"hidden_act"`
-	EOS               tokenIDs        `json:"eos_token_id"`
-	Quantization      json.RawMessage `json:"quantization_config"`
+	RMSNormEps        *float64          `json:"rms_norm_eps"`
+	RopeTheta         *float64          `json:"rope_theta"`
+	RopeParameters    *ropeJSON         `json:"rope_parameters"`
+	RopeScaling       *ropeJSON         `json:"rope_scaling"`
+	OriginalPositions *int              `json:"original_max_position_embeddings"`
+	HiddenAct         string            `json:"hidden_act"`
+	EOS               tokenIDs          `json:"eos_token_id"`
+	Quantization      *quantizationJSON `json:"quantization_config"`
 
 	NumLabels  *int              `json:"num_labels"`
 	LabelNames map[string]string `json:"id2label"`
@@ -88,6 +92,12 @@ type configJSON struct {
 	UseSlidingWindow bool     `json:"use_sliding_window"`
 	MaxWindowLayers  *int     `json:"max_window_layers"`
 	LayerTypes       []string `json:"layer_types"`
+}
+
+type quantizationJSON struct {
+	Method    string `json:"quant_method"`
+	Format    string `json:"fmt"`
+	BlockSize []int  `json:"weight_block_size"`
 }
 
 // tokenIDs is a token id or a list of them.
@@ -235,6 +245,9 @@ func (f *configJSON) config() (Config, error) {
 	if err := f.rope(&c); err != nil {
 		return c, err
 	}
+	if err := f.quantization(&c); err != nil {
+		return c, err
+	}
 	return c, f.refuse(&c)
 }
 
@@ -254,13 +267,27 @@ func (f *configJSON) labels(c *Config) error {
 	return nil
 }
 
+// quantization reads the blocks of FP8. What the reference does with activations
+// then, namely to round them to FP8 as well, is not done: it is for speed.
+func (f *configJSON) quantization(c *Config) error {
+	q := f.Quantization
+	switch {
+	case q == nil:
+		return nil
+	case q.Method != "fp8" || q.Format != "" && q.Format != "e4m3":
+		return fmt.Errorf("quantization_config: %q %s is not supported, only fp8 e4m3 is", q.Method, q.Format)
+	case len(q.BlockSize) != 2 || min(q.BlockSize[0], q.BlockSize[1]) < 1 || max(q.BlockSize[0], q.BlockSize[1]) > maxWidth:
+		return fmt.Errorf("quantization_config.weight_block_size: %v is not supported, only the rows and columns of a block are", q.BlockSize)
+	}
+	c.ScaleBlock = [2]int(q.BlockSize)
+	return nil
+}
+
 // refuse names what the config asks for and the decoder does not do.
 func (f *configJSON) refuse(c *Config) error {
 	switch {
 	case f.HiddenAct != "" && f.HiddenAct != "silu":
 		return fmt.Errorf("hidden_act: %q is not supported, only silu is", f.HiddenAct)
-	case len(f.Quantization) != 0 && string(f.Quantization) != "null":
-		return errors.New("quantization_config: quantised checkpoints are not supported")
 	case f.UseSlidingWindow && (f.MaxWindowLayers == nil || *f.MaxWindowLayers < c.Layers):
 		return errors.New("use_sliding_window: sliding windows are not supported")
 	}

@@ -17,7 +17,7 @@ import (
 
 var checkpointNames = []string{
 	"qwen3-bf16-tied", "qwen2-f16-sharded", "llama-f32-biases", "llama-bf16-plain",
-	"llama-bf16-llama3", "qwen2-bf16-yarn", "qwen3-bf16-dynamic",
+	"llama-bf16-llama3", "qwen2-bf16-yarn", "qwen3-bf16-dynamic", "qwen3-fp8",
 }
 
 func newDevice(t testing.TB) kernels.Device {

@@ -133,7 +133,7 @@ type layerTensors struct {
 // readWeights first finds and checks every tensor, then copies them to the device.
 func (m *Model) readWeights(c *weights.Checkpoint) error {
 	cfg := &m.Config
-	f := finder{checkpoint: c, used: make(map[string]bool)}
+	f := finder{checkpoint: c, config: cfg, used: make(map[string]bool)}
 	h, q, kv := cfg.HiddenSize, cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
 
 	embedding := f.find(true, "model.embed_tokens.weight", cfg.VocabSize, h)
@@ -211,6 +211,7 @@ func (m *Model) readWeights(c *weights.Checkpoint) error {
 // finder looks tensors up and keeps the first error.
 type finder struct {
 	checkpoint *weights.Checkpoint
+	config     *Config
 	used       map[string]bool
 	err        error
 }
@@ -225,11 +226,29 @@ func (f *finder) find(wanted bool, name string, shape ...int) *weights.Tensor {
 	if err == nil && !slices.Equal(t.Shape, shape) {
 		err = fmt.Errorf("tensor %q: shape %v; config.json makes it %v", name, t.Shape, shape)
 	}
+	if err == nil && t.DType == weights.F8E4M3 {
+		t, err = f.scale(t)
+	}
 	if err != nil {
 		f.err = err
 		return nil
 	}
 	return t
+}
+
+// scale finds the scales of a tensor in FP8.
+func (f *finder) scale(t *weights.Tensor) (*weights.Tensor, error) {
+	block := f.config.ScaleBlock
+	if block[0] == 0 {
+		return nil, fmt.Errorf("tensor %q: %s, but no quantization_config in config.json", t.Name, t.DType)
+	}
+	name := t.Name + "_scale_inv" // what its makers divided by
+	f.used[name] = true
+	scales, err := f.checkpoint.Tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	return weights.Scaled(t, scales, block[0], block[1])
 }
 
 // leftovers returns the first error, or names a tensor that was not called for:

@@ -129,6 +129,12 @@ func TestLoadRefuses(t *testing.T) {
 				header["model.layers.1.mlp.down_proj.weight"].(map[string]any)["shape"] = []int{37, 30}
 			})
 		}, `tensor "model.layers.1.mlp.down_proj.weight": shape [37 30]; config.json makes it [30 37]`},
+		{"FP8 without blocks", "qwen3-fp8", config("quantization_config", ""),
+			`q_proj.weight": F8_E4M3, but no quantization_config`},
+		{"FP8 without scales", "qwen3-fp8", rename("model.layers.1.mlp.up_proj.weight_scale_inv", "x"),
+			`tensor "model.layers.1.mlp.up_proj.weight_scale_inv": no such tensor`},
+		{"FP8 in other blocks", "qwen3-fp8", config("quantization_config", `{"quant_method":"fp8","weight_block_size":[16,16]}`),
+			`q_proj.weight_scale_inv": shape [2 1]; blocks of 16 by 16 make it [2 2]`},
 		{"tensor of integers", llama, func(t *testing.T, fsys fstest.MapFS) {
 			editHeader(t, fsys, func(header map[string]any) {
 				header["model.norm.weight"].(map[string]any)["dtype"] = "I32"

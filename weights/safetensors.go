@@ -200,6 +200,8 @@ func (e *entry) tensor(data []byte) (*Tensor, error) {
 		t.decode = decodeF16
 	case BF16:
 		t.decode = decodeBF16
+	case F8E4M3:
+		t.decode = decodeF8E4M3
 	}
 	return t, nil
 }

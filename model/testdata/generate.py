@@ -1,7 +1,7 @@
 """Makes the golden files beside it from the reference implementation.
 
     pip install torch transformers tokenizers safetensors numpy jinja2
-    python generate.py [checkpoints] [ropes] [classifiers] [chats]
+    python generate.py [checkpoints] [ropes] [classifiers] [fp8] [chats]
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, and the positions whose logits
@@ -221,6 +221,51 @@ def classifiers():
         print(name, logits.tolist()[-1])
 
 
+# FP8
+
+def fp8():
+    """A checkpoint whose linear layers are FP8 in blocks, and what it computes from those numbers in float32."""
+    import torch
+    from safetensors.torch import load_file, save_file
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+    name, rows, cols = "qwen3-fp8", 16, 32
+    checkpoint(name, Qwen3Config(**{**BASE, "num_attention_heads": 2}, num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
+               rope_parameters=dict(rope_type="default", rope_theta=1e6)), Qwen3ForCausalLM, torch.bfloat16)
+    out = os.path.join(HERE, name)
+    model = Qwen3ForCausalLM.from_pretrained(out, dtype=torch.float32).eval()
+    tensors = load_file(os.path.join(out, "model.safetensors"))
+    parameters = dict(model.named_parameters())
+    for key in [k for k in tensors if "proj" in k]:
+        w = tensors[key].to(torch.float32)
+        spread = lambda s: s.repeat_interleave(rows, 0)[:w.shape[0]].repeat_interleave(cols, 1)[:, :w.shape[1]]
+        padded = torch.zeros(-(-w.shape[0] // rows) * rows, -(-w.shape[1] // cols) * cols)
+        padded[:w.shape[0], :w.shape[1]] = w.abs()
+        scale = padded.reshape(padded.shape[0] // rows, rows, -1, cols).amax((1, 3)) / 448
+        tensors[key] = (w / spread(scale)).to(torch.float8_e4m3fn)
+        tensors[key + "_scale_inv"] = scale
+        with torch.no_grad():
+            parameters[key].copy_(tensors[key].to(torch.float32) * spread(scale))
+    save_file({k: t.contiguous() for k, t in tensors.items()}, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    with open(os.path.join(out, "config.json")) as f:
+        config = json.load(f)
+    config["quantization_config"] = {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [rows, cols]}
+    with open(os.path.join(out, "config.json"), "w") as f:
+        json.dump(config, f, indent=1)
+    with open(os.path.join(out, "golden.json")) as f:
+        golden = json.load(f)
+    tokens = golden["prompt"]
+    with torch.no_grad():
+        for _ in range(GREEDY):
+            top = torch.topk(model(torch.tensor([tokens])).logits[0, -1], 2)
+            assert top.values[0] - top.values[1] > 1e-3
+            tokens = tokens + [int(top.indices[0])]
+        logits = model(torch.tensor([tokens])).logits[0]
+    golden["greedy"] = tokens[PROMPT:]
+    with open(os.path.join(out, "golden.json"), "w") as f:
+        json.dump(golden, f)
+    save_file({"logits": logits[golden["rows"]].contiguous()}, os.path.join(out, "golden.safetensors"))
+
+
 # Chat templates
 
 def template(rng):
@@ -268,6 +313,6 @@ def chats():
 
 
 if __name__ == "__main__":
-    parts = {"checkpoints": checkpoints, "ropes": ropes, "classifiers": classifiers, "chats": chats}
+    parts = {"checkpoints": checkpoints, "ropes": ropes, "classifiers": classifiers, "fp8": fp8, "chats": chats}
     for part in sys.argv[1:] or parts:
         parts[part]()
