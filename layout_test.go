@@ -66,8 +66,13 @@ var layers = []layer{
 	{
 		folder: "model",
 		ours:   []string{"model/...", "kernels", "weights"},
-		others: []string{"golang.org/x/text/"},
+		others: []string{"golang.org/x/text/", "github.com/daulet/tokenizers"}, // the latter behind a tag
 		why:    "one forward pass for every device, which knows the interface alone",
+	},
+	{
+		folder: "model/jinja",
+		others: []string{"golang.org/x/text/"},
+		why:    "renders text, and knows no model",
 	},
 	{
 		folder: "weights",
