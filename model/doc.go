@@ -1,10 +1,11 @@
 // Package model makes a decoder of a checkpoint.
 //
-// [Load] reads a checkpoint folder of the Qwen3, Qwen2 or Llama family into a
-// [Model]: its [Config], its [Tokenizer], its [Chat] template, the [Generation]
-// defaults, and its weights in the memory of a device. A [Decoder] runs forward
-// passes over batches. It is written once against kernels.Device and does not
-// know which device it runs on.
+// [Load] reads a checkpoint of the Qwen3, Qwen2 or Llama family, a folder or a GGUF
+// file, into a [Model]: its [Config], its [Tokenizer], its [Chat] template, the
+// [Generation] defaults, and its weights in the memory of a device. A [Decoder]
+// runs forward passes over batches. It is written once against kernels.Device and
+// does not know which device it runs on. [Synthetic] makes checkpoints of known
+// shapes with random weights.
 //
 // # Invariants
 //

@@ -16,8 +16,8 @@ var ErrDType = errors.New("unsupported type")
 // DType is the type of a tensor's numbers, as safetensors and ggml spell it.
 type DType string
 
-// Types that Row can read, beside F8E4M3 and the quantised ones of GGUF: Q8_0,
-// Q4_0, Q4_K and Q6_K.
+// Types that Row can read, beside F8E4M3 and the quantised ones of GGUF: Q4_0,
+// Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K.
 const (
 	F32  DType = "F32"
 	F16  DType = "F16"

@@ -7,7 +7,9 @@ Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, and the positions whose logits
 are kept) and golden.safetensors (those logits, float32). Those with scaled rotary
 positions are made by ropes, as is ropes.json: the frequencies of more configs,
-of real size.
+of real size. Those of classifiers have the logits of the labels; that of fp8 has
+what the numbers in FP8 give in float32.
+
 chats.cases.json.gz holds [template, rendered] pairs of random templates in the
 form that is supported, with the settings of Hugging Face.
 """

@@ -1,7 +1,7 @@
 """Makes the GGUF files beside it of the tiny checkpoints.
 
     pip install gguf safetensors numpy transformers torch
-    python gguf.py
+    python gguf.py [models] [blocks]
 
 NAME.gguf holds the weights of the checkpoint NAME as its floats are, named,
 ordered and described as llama.cpp's converter does it. quantised.gguf holds those
@@ -185,7 +185,8 @@ def blocks():
     rng = np.random.default_rng(1)
     w = gguf.GGUFWriter(os.path.join(out, "blocks.gguf"), "none")
     numbers = {}
-    for kind, scales in [(Type.F32, None), (Type.F16, None), (Type.BF16, None), (Type.Q4_0, [0]), (Type.Q8_0, [0]), (Type.Q4_K, [0, 2]), (Type.Q6_K, [208])]:
+    for kind, scales in [(Type.F32, None), (Type.F16, None), (Type.BF16, None), (Type.Q4_0, [0]), (Type.Q8_0, [0]), (Type.Q4_K, [0, 2]), (Type.Q6_K, [208]),
+                         (Type.Q4_1, [0, 2]), (Type.Q5_0, [0]), (Type.Q5_1, [0, 2]), (Type.Q5_K, [0, 2])]:
         size, width = gguf.GGML_QUANT_SIZES[kind]
         rows, cols = 3, 512
         if scales is None:
@@ -205,6 +206,11 @@ def blocks():
 
 
 if __name__ == "__main__":
+    parts = sys.argv[1:] or ["models", "blocks"]
+    if "blocks" in parts:
+        blocks()
+    if "models" not in parts:
+        sys.exit()
     write("llama-f32-biases.gguf", "llama-f32-biases", Type.F32)
     write("llama-bf16-llama3.gguf", "llama-bf16-llama3", Type.BF16)
     write("qwen2-bf16-yarn.gguf", "qwen2-bf16-yarn", Type.BF16)
@@ -212,4 +218,3 @@ if __name__ == "__main__":
     quantised()
     vocabulary("qwen2", "qwen2")
     vocabulary("llama3", "llama-bpe")
-    blocks()
