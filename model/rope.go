@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 
 	"deepprune/kernels"
 )
@@ -58,34 +59,40 @@ type ropeJSON struct {
 	MScaleAllDims *float64 `json:"mscale_all_dim"`
 }
 
-// rope reads how positions are rotated.
+// rope reads how positions are rotated. A config that has both the older and the
+// newer field must say the same in them.
 func (f *configJSON) rope(c *Config) error {
 	c.RopeTheta = value(f.RopeTheta, 10000)
-	r, name := f.RopeParameters, "rope_parameters"
-	if f.RopeScaling != nil {
-		if r != nil {
-			return errors.New("rope_scaling and rope_parameters: want one of them")
+	var given []Scaling
+	for _, field := range []struct {
+		name string
+		rope *ropeJSON
+	}{{"rope_scaling", f.RopeScaling}, {"rope_parameters", f.RopeParameters}} {
+		r := field.rope
+		if r == nil {
+			continue
 		}
-		r, name = f.RopeScaling, "rope_scaling"
-	}
-	if r != nil {
 		if r.RopeType == "" && r.Type == "" && r.Theta == nil {
-			return fmt.Errorf("%s: neither a type nor rope_theta", name)
+			return fmt.Errorf("%s: neither a type nor rope_theta", field.name)
 		}
 		if value(r.PartialRotary, 1) != 1 {
-			return fmt.Errorf("%s.partial_rotary_factor: not supported", name)
+			return fmt.Errorf("%s.partial_rotary_factor: not supported", field.name)
 		}
+		s, err := r.scaling(c, f.OriginalPositions)
+		if err != nil {
+			return fmt.Errorf("%s%w", field.name, err)
+		}
+		given = append(given, s)
 		c.RopeTheta = value(r.Theta, c.RopeTheta)
 	}
 	if !(c.RopeTheta > 1 && c.RopeTheta <= math.MaxFloat32) {
 		return fmt.Errorf("rope_theta: %v is not above 1", c.RopeTheta)
 	}
-	if r == nil {
-		return nil
+	if len(given) == 2 && !reflect.DeepEqual(given[0], given[1]) {
+		return errors.New("rope_scaling and rope_parameters: they differ")
 	}
-	var err error
-	if c.Scaling, err = r.scaling(c, f.OriginalPositions); err != nil {
-		return fmt.Errorf("%s%w", name, err)
+	if len(given) > 0 {
+		c.Scaling = given[0]
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -68,8 +69,12 @@ func TestLongestContext(t *testing.T) {
 			t.Errorf("with %s: LongestContext = %d; want %d", test.scaling, got, test.want)
 		}
 	}
-	both := map[string]string{"rope_scaling": `{"type":"default"}`, "rope_parameters": `{"rope_theta":1e4}`}
-	if _, err := ParseConfig(edited(t, qwen3JSON, both)); err == nil {
-		t.Error("rope_scaling beside rope_parameters is accepted; want an error")
+	both := map[string]string{"rope_scaling": `{"type":"linear","factor":2}`, "rope_parameters": `{"rope_type":"linear","rope_theta":5e4,"factor":2}`}
+	if c, err := ParseConfig(edited(t, qwen3JSON, both)); err != nil || c.RopeTheta != 5e4 || c.Scaling.Factor != 2 {
+		t.Errorf("rope_scaling and rope_parameters that agree: %+v, %v; want them", c.Scaling, err)
+	}
+	both["rope_scaling"] = `{"type":"linear","factor":3}`
+	if _, err := ParseConfig(edited(t, qwen3JSON, both)); err == nil || !strings.Contains(err.Error(), "they differ") {
+		t.Errorf("rope_scaling and rope_parameters that differ: %v; want an error", err)
 	}
 }
