@@ -230,7 +230,8 @@ func numberAt(s string, i int) int {
 		return start
 	}
 	if n := i - whole; 1 <= n && n <= 3 {
-		for i+3 < len(s) && s[i] == ',' && digits(s, i+1) == i+4 {
+		// What is longer is no answer, and would be read again from every group on.
+		for i-whole < maxAnswer && i+3 < len(s) && s[i] == ',' && digits(s, i+1) == i+4 {
 			i += 4
 		}
 	}

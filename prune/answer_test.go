@@ -183,6 +183,8 @@ func TestExtractHugeTexts(t *testing.T) {
 		Extract(strings.Repeat(piece, 1<<17/len(piece)))
 		Normalise(strings.Repeat(piece, 1<<17/len(piece)))
 	}
+	// Groups of three digits without end, which turn out to be part of a name.
+	Extract("1" + strings.Repeat(",111", 1<<18) + "_")
 }
 
 func FuzzExtract(f *testing.F) {

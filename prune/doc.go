@@ -5,8 +5,8 @@
 // carries the actions out; replay and tests call the same code on stored traces.
 //
 // [ByName] makes the policies there are. deepprune is the default;
-// deepprune-paper is the published method; none, random, scripted, early-vote and
-// adaptive-consistency are what they are compared with. [Extract] finds the answer
+// deepprune-paper is the published method; none, random, scripted, early-vote,
+// adaptive-consistency and deepconf are what they are compared with. [Extract] finds the answer
 // in a trace's text, [Tally] counts the votes, [WordCounter] finds the checkpoint
 // that is given in reasoning words. Package prunetest replays stored traces.
 //

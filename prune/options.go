@@ -76,6 +76,9 @@ type Options struct {
 	Schedule Schedule
 }
 
+// maxCount bounds all counts, so that sums and products of them stay numbers.
+const maxCount = 1 << 30
+
 // complete checks o and fills it in.
 func (k kind) complete(o Options) (Options, error) {
 	if o.Checkpoint == (Checkpoint{}) {
@@ -110,13 +113,16 @@ func (k kind) complete(o Options) (Options, error) {
 		{"max clusters", &o.MaxClusters, 32},
 		{"comparisons", &o.Comparisons, 10},
 		{"members", &o.Members, 20},
-		{"singles", &o.Singles, max(o.Members, 20)},
+		{"singles", &o.Singles, cmp.Or(o.Members, 20)},
 		{"survivors", &o.Survivors, 0},
 		{"window", &o.Window, cmp.Or(o.Checkpoint.Tokens, 2048)},
 		{"warm-up", &o.Warmup, 16},
 	} {
 		if *n.value < 0 {
 			return o, fmt.Errorf("%w: %s: %d is negative", ErrOption, n.name, *n.value)
+		}
+		if *n.value > maxCount {
+			return o, fmt.Errorf("%w: %s: %d is more than %d", ErrOption, n.name, *n.value, maxCount)
 		}
 		if *n.value == 0 {
 			*n.value = n.standard
