@@ -123,6 +123,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"rope_scaling", `{"type":"dynamic"}`, `rope_scaling.factor: missing`},
 		{"rope_scaling", `{"type":"yarn","factor":0.5}`, `rope_scaling.factor: 0.5`},
 		{"rope_scaling", `{"type":"yarn","factor":4,"beta_fast":0.5}`, `rope_scaling: beta_slow 1 and beta_fast 0.5`},
+		{"rope_scaling", `{"type":"yarn","factor":4,"attention_factor":1,"attn_factor":1}`, `rope_scaling: attention_factor and attn_factor`},
 		{"rope_scaling", `{"type":"yarn","factor":4,"attention_factor":-1}`, `rope_scaling: an attention_factor of -1`},
 		{"rope_scaling", `{"factor":4}`, "rope_scaling: neither"},
 		{"rope_parameters", `{"rope_type":"linear","rope_theta":1e4,"factor":1e9}`, `rope_parameters.factor: 1e+09`},

@@ -55,6 +55,7 @@ type ropeJSON struct {
 	BetaSlow      *float64 `json:"beta_slow"`
 	Truncate      *bool    `json:"truncate"`
 	Magnitude     *float64 `json:"attention_factor"`
+	MagnitudeBy   *float64 `json:"attn_factor"`
 	MScale        *float64 `json:"mscale"`
 	MScaleAllDims *float64 `json:"mscale_all_dim"`
 }
@@ -156,6 +157,8 @@ func (r *ropeJSON) scaling(c *Config, original *int) (Scaling, error) {
 			return s, fmt.Errorf(": beta_slow %v and beta_fast %v are not in order between 0 and %d", s.BetaSlow, s.BetaFast, maxFactor)
 		}
 		switch all := value(r.MScaleAllDims, 0); {
+		case r.Magnitude != nil && r.MagnitudeBy != nil:
+			return s, errors.New(": attention_factor and attn_factor: want one of them")
 		case r.Magnitude != nil:
 			s.Magnitude = *r.Magnitude
 		case all != 0 && value(r.MScale, 0) != 0:
@@ -163,6 +166,10 @@ func (r *ropeJSON) scaling(c *Config, original *int) (Scaling, error) {
 		default:
 			s.Magnitude = s.magnitude(1)
 		}
+		// DeepSeek-R1-0528-Qwen3-8B has the parameter of the original implementation
+		// of YaRN, which vLLM, SGLang and llama.cpp multiply with; its makers undo the
+		// magnitude with it. The reference warns that it does not know the field.
+		s.Magnitude *= value(r.MagnitudeBy, 1)
 		if !(s.Magnitude > 0 && s.Magnitude <= maxFactor) {
 			return s, fmt.Errorf(": an attention_factor of %v is not between 0 and %d", s.Magnitude, maxFactor)
 		}

@@ -78,3 +78,25 @@ func TestLongestContext(t *testing.T) {
 		t.Errorf("rope_scaling and rope_parameters that differ: %v; want an error", err)
 	}
 }
+
+// TestMagnitudes reads the scaling of DeepSeek-R1-0528-Qwen3-8B, whose factor
+// undoes the magnitude of YaRN, and others.
+func TestMagnitudes(t *testing.T) {
+	for _, test := range []struct {
+		scaling string
+		want    float64
+	}{
+		{`{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32768,"attn_factor":0.8782488562869419}`, 1},
+		{`{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32768}`, 1 + 0.1*math.Log(4)},
+		{`{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32768,"attention_factor":0.8782488562869419}`, 0.8782488562869419},
+		{`{"rope_type":"linear","factor":4.0}`, 1},
+	} {
+		c, err := ParseConfig(edited(t, qwen3JSON, map[string]string{"rope_scaling": test.scaling}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Scaling.Magnitude; !(math.Abs(got-test.want) < 1e-12) {
+			t.Errorf("with %s: magnitude %v; want %v", test.scaling, got, test.want)
+		}
+	}
+}

@@ -297,8 +297,8 @@ func (g *ggufFile) rope(key func(string) string) (map[string]any, error) {
 		{"original_max_position_embeddings", "rope.scaling.original_context_length"},
 		{"beta_fast", "rope.scaling.yarn_beta_fast"},
 		{"beta_slow", "rope.scaling.yarn_beta_slow"},
-		{"attention_factor", "rope.scaling.attn_factor"},
-		{"attention_factor", "rope.scaling.yarn_attn_factor"},
+		{"attn_factor", "rope.scaling.attn_factor"},
+		{"attn_factor", "rope.scaling.yarn_attn_factor"},
 	} {
 		v, err := g.metadata.float(key(field.from))
 		if errors.Is(err, errGGUFMissing) {
@@ -308,11 +308,6 @@ func (g *ggufFile) rope(key func(string) string) (map[string]any, error) {
 			return nil, err
 		}
 		rope[field.to] = finite(v)
-	}
-	if v, ok := rope["attention_factor"].(float64); ok {
-		// ggml multiplies what the reference takes instead of its own.
-		factor, _ := rope["factor"].(float64)
-		rope["attention_factor"] = finite(v * (1 + 0.1*math.Log(max(factor, 1))))
 	}
 	return rope, nil
 }
