@@ -1,7 +1,7 @@
 # Everything here needs Go alone, but for race, which needs a C compiler, and the
 # two targets for tokenizers.
 
-QUESTION ?= A baker makes 24 rolls a day for 6 days. She sells 95 of them. How many rolls are left?
+QUESTION ?= Nina has 3 bags of 29 beads each. Ann gives her 25 more beads. Then the number of beads doubles. That is 8 fewer than Ann has. How many beads does Ann have?
 FUZZTIME ?= 30s
 PYTHON ?= python3
 # Real tokenizer.json files for tokenizer-cases, each in a folder of its model's name.
