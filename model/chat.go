@@ -5,239 +5,328 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
+	"slices"
 
+	"deepprune/model/jinja"
 	"deepprune/weights"
 )
 
-// ErrChat is returned by Prompt for a model that cannot render questions.
-var ErrChat = errors.New("pass token ids or a raw prompt instead")
+var (
+	// ErrChat is wrapped by errors of models that cannot render a conversation.
+	ErrChat = errors.New("pass token ids or a raw prompt instead")
+	// ErrRefused is wrapped too if the template itself refuses the conversation,
+	// such as one whose roles do not alternate.
+	ErrRefused = jinja.ErrRaised
+)
 
-// Chat renders one question of a user, followed by the beginning of the answer.
-//
-// It understands the templates of the ChatML family in their plainest form: a
-// loop over messages that writes text, the role and the content, and text that
-// depends on add_generation_prompt. A template with anything else is refused as
-// a whole, since half a template gives prompts that the model was not trained on.
+// Chat renders conversations in the template of a checkpoint. It is never
+// changed: goroutines may share it.
 type Chat struct {
-	parts []Part // the verbatim ones stand for the question
+	templates map[string]*jinja.Template // "default", and others by their names
+	tokens    map[string]jinja.Value     // bos_token and the like
 }
 
-// Prompt is the token ids of a question in the model's chat template. The error
-// wraps [ErrChat] if the model has none that is understood.
+// Conversation is what a template is given.
+type Conversation struct {
+	Messages []Message
+	// Tools are the JSON schemas of functions that may be called. Without any, a
+	// template finds None.
+	Tools []json.RawMessage
+	// AddGenerationPrompt has the beginning of an answer written at the end.
+	AddGenerationPrompt bool
+	// Variables are switches of the template's own, such as enable_thinking or
+	// documents: whatever encoding/json can write.
+	Variables map[string]any
+}
+
+// Message is one turn.
+type Message struct {
+	Role    string
+	Content string
+	// Reasoning is what an assistant thought before it answered. Templates find it
+	// as reasoning_content and as thinking.
+	Reasoning  string
+	ToolCalls  []ToolCall
+	ToolCallID string // of the call that a tool answers
+	Name       string // of the tool, or of who speaks
+}
+
+// ToolCall is a function called by an assistant.
+type ToolCall struct {
+	ID, Name string
+	// Arguments is a JSON object, or a JSON string that holds one.
+	Arguments json.RawMessage
+}
+
+// Prompt is the token ids of a question in the model's chat template, and of the
+// beginning of its answer. The error wraps [ErrChat].
 func (m *Model) Prompt(question string) ([]int32, error) {
+	return m.ChatPrompt(Conversation{
+		Messages:            []Message{{Role: "user", Content: question}},
+		AddGenerationPrompt: true,
+	})
+}
+
+// ChatPrompt is the token ids of a conversation in the model's chat template. The
+// error wraps [ErrChat], and the [*jinja.Error] if there is one.
+func (m *Model) ChatPrompt(c Conversation) ([]int32, error) {
 	if m.Chat == nil {
 		return nil, fmt.Errorf("model: %s: %w: %w", m.Name, m.chatErr, ErrChat)
 	}
-	return m.Tokenizer.EncodeParts(nil, m.Chat.Parts(question)...), nil
+	parts, err := m.Chat.Parts(c)
+	if err != nil {
+		return nil, fmt.Errorf("model: %s: chat template: %w: %w", m.Name, err, ErrChat)
+	}
+	return m.Tokenizer.EncodeParts(nil, parts...), nil
 }
 
-// Parts is the text of the prompt, with the question verbatim: no token written
-// in it can end the user's turn.
-func (c *Chat) Parts(question string) []Part {
-	parts := make([]Part, len(c.parts))
-	for i, p := range c.parts {
-		if p.Verbatim {
-			p.Text = question
+// Parts renders a conversation. All that it says is verbatim, whatever the
+// template does to it: no token written in it can end a turn or begin one.
+func (c *Chat) Parts(conversation Conversation) ([]Part, error) {
+	text, err := c.render(&conversation, argumentsAsObjects)
+	// Some templates write the arguments of calls as they are, for which these have
+	// to be text.
+	var failed *jinja.Error
+	if errors.As(err, &failed) && !errors.Is(err, jinja.ErrRaised) && !errors.Is(err, jinja.ErrLimit) && conversation.calls() {
+		if again, errAgain := c.render(&conversation, argumentsAsText); errAgain == nil {
+			text, err = again, nil
 		}
-		parts[i] = p
 	}
-	return parts
+	if err != nil {
+		return nil, err
+	}
+	var parts []Part
+	said := false
+	for piece, foreign := range text.Pieces() {
+		parts = append(parts, Part{Text: piece, Verbatim: foreign})
+		said = said || foreign
+	}
+	if !said && slices.ContainsFunc(conversation.Messages, func(m Message) bool { return m.Content != "" }) {
+		return nil, errors.New("it writes nothing of what the messages say")
+	}
+	return parts, nil
+}
+
+func (c *Conversation) calls() bool {
+	return slices.ContainsFunc(c.Messages, func(m Message) bool { return len(m.ToolCalls) > 0 })
+}
+
+func (c *Chat) render(conversation *Conversation, arguments argumentForm) (jinja.Text, error) {
+	variables, err := conversation.variables(arguments)
+	if err != nil {
+		return jinja.Text{}, err
+	}
+	for name, v := range c.tokens {
+		if _, ok := variables[name]; !ok {
+			variables[name] = v
+		}
+	}
+	template := c.templates["default"]
+	if t, ok := c.templates["tool_use"]; ok && (len(conversation.Tools) > 0 || template == nil) {
+		template = t
+	}
+	return template.Render(variables, jinja.Options{})
+}
+
+// variables is what templates find under the names that they know.
+func (c *Conversation) variables(arguments argumentForm) (map[string]jinja.Value, error) {
+	messages := make([]jinja.Value, len(c.Messages))
+	for i := range c.Messages {
+		m, err := c.Messages[i].value(arguments)
+		if err != nil {
+			return nil, fmt.Errorf("message %d: %w", i, err)
+		}
+		messages[i] = m
+	}
+	variables := map[string]jinja.Value{
+		"messages": jinja.NewList(messages...), "tools": nil, "documents": nil, "add_generation_prompt": c.AddGenerationPrompt,
+	}
+	if len(c.Tools) > 0 {
+		tools := make([]jinja.Value, len(c.Tools))
+		for i, schema := range c.Tools {
+			tool, err := jinja.FromJSON(schema, true)
+			if err != nil {
+				return nil, fmt.Errorf("tool %d: %w", i, err)
+			}
+			tools[i] = tool
+		}
+		variables["tools"] = jinja.NewList(tools...)
+	}
+	for name, value := range c.Variables {
+		if v, ok := variables[name]; ok && v != nil || name == "tools" {
+			return nil, fmt.Errorf("variable %q is set by the conversation itself", name)
+		}
+		data, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("variable %q: %w", name, err)
+		}
+		if variables[name], err = jinja.FromJSON(data, true); err != nil {
+			return nil, fmt.Errorf("variable %q: %w", name, err)
+		}
+	}
+	return variables, nil
+}
+
+// roles are those that templates know. A template may build a control token out of
+// a role, so that no other is taken for the template's own word.
+var roles = []string{"system", "developer", "user", "assistant", "tool", "function", "ipython", "observation", "environment"}
+
+// value is a message as templates find it.
+func (m *Message) value(arguments argumentForm) (jinja.Value, error) {
+	d := jinja.NewDict()
+	role := jinja.Foreign(m.Role)
+	if slices.Contains(roles, m.Role) {
+		role = jinja.Own(m.Role)
+	}
+	d.Set("role", role)
+	d.Set("content", jinja.Foreign(m.Content))
+	if m.Reasoning != "" {
+		d.Set("reasoning_content", jinja.Foreign(m.Reasoning))
+		d.Set("thinking", jinja.Foreign(m.Reasoning))
+	}
+	if len(m.ToolCalls) > 0 {
+		calls := make([]jinja.Value, len(m.ToolCalls))
+		for i, call := range m.ToolCalls {
+			value, err := call.value(arguments)
+			if err != nil {
+				return nil, fmt.Errorf("tool call %d: %w", i, err)
+			}
+			calls[i] = value
+		}
+		d.Set("tool_calls", jinja.NewList(calls...))
+	}
+	if m.ToolCallID != "" {
+		d.Set("tool_call_id", jinja.Foreign(m.ToolCallID))
+	}
+	if m.Name != "" {
+		d.Set("name", jinja.Foreign(m.Name))
+	}
+	return d, nil
+}
+
+type argumentForm bool
+
+const (
+	argumentsAsObjects argumentForm = false
+	argumentsAsText    argumentForm = true
+)
+
+func (c *ToolCall) value(form argumentForm) (jinja.Value, error) {
+	text := []byte(c.Arguments)
+	var held string
+	if json.Unmarshal(text, &held) == nil {
+		text = []byte(held)
+	}
+	if len(text) == 0 {
+		text = []byte("{}")
+	}
+	var arguments jinja.Value = jinja.Foreign(string(text))
+	if form == argumentsAsObjects {
+		var err error
+		if arguments, err = jinja.FromJSON(text, true); err != nil {
+			return nil, fmt.Errorf("arguments: %w", err)
+		}
+	}
+	function := jinja.NewDict()
+	function.Set("name", jinja.Foreign(c.Name))
+	function.Set("arguments", arguments)
+	d := jinja.NewDict()
+	d.Set("type", jinja.Own("function"))
+	if c.ID != "" {
+		d.Set("id", jinja.Foreign(c.ID))
+	}
+	d.Set("function", function)
+	return d, nil
+}
+
+// ParseChat reads a chat template. It knows no special tokens by their names.
+func ParseChat(template string) (*Chat, error) {
+	t, err := jinja.Parse(template)
+	if err != nil {
+		return nil, err
+	}
+	return &Chat{templates: map[string]*jinja.Template{"default": t}}, nil
 }
 
 // readChat finds the template of a checkpoint.
 func readChat(c *weights.Checkpoint) (*Chat, error) {
 	const file, config = "chat_template.jinja", "tokenizer_config.json"
-	data, err := c.File(file)
-	if err == nil {
-		return chatOf(file, string(data))
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	var fields map[string]json.RawMessage
+	data, err := c.File(config)
+	switch {
+	case err == nil:
+		if err := decodeJSON(data, &fields); err != nil {
+			return nil, fmt.Errorf("%s: %w", config, err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	if data, err = c.File(config); errors.Is(err, fs.ErrNotExist) {
+	chat := &Chat{tokens: specialTokens(fields)}
+	sources := map[string]string{}
+	from := file
+	if data, err = c.File(file); err == nil {
+		sources["default"] = string(data)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	} else {
+		from = config
+		if sources, err = namedTemplates(fields["chat_template"]); err != nil {
+			return nil, fmt.Errorf("%s: %w", config, err)
+		}
+	}
+	if len(sources) == 0 {
 		return nil, errors.New("no chat template")
-	} else if err != nil {
-		return nil, err
 	}
-	var fields struct {
-		Template json.RawMessage `json:"chat_template"`
+	chat.templates = make(map[string]*jinja.Template, len(sources))
+	for name, source := range sources {
+		if chat.templates[name], err = jinja.Parse(source); err != nil {
+			return nil, fmt.Errorf("%s: chat template %s: %w", from, name, err)
+		}
 	}
-	if err := decodeJSON(data, &fields); err != nil {
-		return nil, fmt.Errorf("%s: %w", config, err)
+	return chat, nil
+}
+
+// namedTemplates reads the field chat_template, a text or a list of named ones.
+func namedTemplates(field json.RawMessage) (map[string]string, error) {
+	if len(field) == 0 || string(field) == "null" {
+		return nil, nil
 	}
-	if len(fields.Template) == 0 || string(fields.Template) == "null" {
-		return nil, errors.New("no chat template")
+	var text string
+	if err := json.Unmarshal(field, &text); err == nil {
+		return map[string]string{"default": text}, nil
 	}
-	var template string
-	if err := json.Unmarshal(fields.Template, &template); err == nil {
-		return chatOf(config, template)
+	var list []struct{ Name, Template string }
+	if err := json.Unmarshal(field, &list); err != nil {
+		return nil, errors.New("chat_template: neither a text nor a list of named ones")
 	}
-	var named []struct {
-		Name     string `json:"name"`
-		Template string `json:"template"`
+	templates := map[string]string{}
+	for _, t := range list {
+		// Those for other ends, such as rag, are never asked for.
+		if t.Name == "default" || t.Name == "tool_use" {
+			templates[t.Name] = t.Template
+		}
 	}
-	if err := json.Unmarshal(fields.Template, &named); err == nil {
-		for _, n := range named {
-			if n.Name == "default" {
-				return chatOf(config, n.Template)
+	if len(templates) == 0 {
+		return nil, errors.New("chat_template: no default in the list")
+	}
+	return templates, nil
+}
+
+// specialTokens reads bos_token and the like, each a text or an object with one.
+func specialTokens(fields map[string]json.RawMessage) map[string]jinja.Value {
+	tokens := map[string]jinja.Value{}
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"} {
+		var text string
+		var object struct{ Content string }
+		if json.Unmarshal(fields[name], &text) != nil {
+			if json.Unmarshal(fields[name], &object) != nil {
+				continue
 			}
+			text = object.Content
+		}
+		if text != "" {
+			tokens[name] = jinja.Own(text)
 		}
 	}
-	return nil, fmt.Errorf("%s: chat_template: neither a text nor a list with a default", config)
-}
-
-func chatOf(file, template string) (*Chat, error) {
-	c, err := ParseChat(template)
-	if err != nil {
-		return nil, fmt.Errorf("%s: chat template: %w", file, err)
-	}
-	return c, nil
-}
-
-// ParseChat reads a chat template in the form that [Chat] understands.
-func ParseChat(template string) (*Chat, error) {
-	tokens, err := lexTemplate(template)
-	if err != nil {
-		return nil, err
-	}
-	r := renderer{chat: &Chat{}}
-	for _, t := range tokens {
-		switch t.kind {
-		case templateText:
-			r.text(t.text)
-		case templateOutput:
-			err = r.output(t.text)
-		case templateTag:
-			err = r.tag(t.text)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if len(r.open) > 0 {
-		return nil, fmt.Errorf("%q is not closed", r.open[len(r.open)-1])
-	}
-	questions := 0
-	for _, p := range r.chat.parts {
-		if p.Verbatim {
-			questions++
-		}
-	}
-	if questions != 1 {
-		return nil, fmt.Errorf("the content of a message is written %d times; want once", questions)
-	}
-	return r.chat, nil
-}
-
-// renderer carries a template out for one message of role user, with the
-// generation prompt. There is nothing else to decide, so that every tag is known
-// to run exactly once.
-type renderer struct {
-	chat *Chat
-	open []string // the tags that are open, "for" and "if"
-}
-
-func (r *renderer) text(text string) {
-	parts := r.chat.parts
-	if n := len(parts); n > 0 && !parts[n-1].Verbatim {
-		parts[n-1].Text += text
-		return
-	}
-	if text != "" {
-		r.chat.parts = append(parts, Part{Text: text})
-	}
-}
-
-func (r *renderer) inLoop() bool {
-	for _, tag := range r.open {
-		if tag == "for" {
-			return true
-		}
-	}
-	return false
-}
-
-// output carries out {{ a + b + … }}.
-func (r *renderer) output(expression string) error {
-	for rest := expression; ; {
-		rest = strings.TrimSpace(rest)
-		term, after, err := cutTerm(rest)
-		if err != nil {
-			return err
-		}
-		switch {
-		case term[0] == '\'' || term[0] == '"':
-			text, err := unquote(term)
-			if err != nil {
-				return err
-			}
-			r.text(text)
-		case !r.inLoop():
-			return unsupported("{{" + expression + "}}")
-		case messageField(term) == "role":
-			r.text("user")
-		case messageField(term) == "content":
-			r.chat.parts = append(r.chat.parts, Part{Verbatim: true})
-		default:
-			return unsupported("{{" + expression + "}}")
-		}
-		after = strings.TrimSpace(after)
-		if after == "" {
-			return nil
-		}
-		if after[0] != '+' {
-			return unsupported("{{" + expression + "}}")
-		}
-		rest = after[1:]
-	}
-}
-
-// tag carries out {% … %}.
-func (r *renderer) tag(tag string) error {
-	switch words := strings.Join(strings.Fields(tag), " "); words {
-	case "for message in messages":
-		if r.inLoop() {
-			return unsupported("{%" + tag + "%}")
-		}
-		r.open = append(r.open, "for")
-	case "if add_generation_prompt":
-		if r.inLoop() {
-			return unsupported("{%" + tag + "%}")
-		}
-		r.open = append(r.open, "if")
-	case "endfor", "endif":
-		n := len(r.open)
-		if n == 0 || r.open[n-1] != words[len("end"):] {
-			return fmt.Errorf("%q closes nothing", words)
-		}
-		r.open = r.open[:n-1]
-	default:
-		return unsupported("{%" + tag + "%}")
-	}
-	return nil
-}
-
-func unsupported(what string) error {
-	const most = 60
-	if len(what) > most {
-		what = strings.ToValidUTF8(what[:most], "") + "…"
-	}
-	return fmt.Errorf("%q is not supported", what)
-}
-
-// messageField is the field in message['field'] or message.field.
-func messageField(term string) string {
-	field, ok := strings.CutPrefix(term, "message")
-	if !ok {
-		return ""
-	}
-	if dotted, ok := strings.CutPrefix(field, "."); ok {
-		return dotted
-	}
-	field = strings.TrimSuffix(strings.TrimPrefix(field, "["), "]")
-	if text, err := unquote(strings.TrimSpace(field)); err == nil {
-		return text
-	}
-	return ""
+	return tokens
 }

@@ -22,6 +22,9 @@ func FromJSON(data []byte, foreign bool) (Value, error) {
 		text = Foreign
 	}
 	v, err := decode(d, text, defaultDepth/2)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +37,6 @@ func FromJSON(data []byte, foreign bool) (Value, error) {
 func decode(d *json.Decoder, text func(string) Text, depth int) (Value, error) {
 	t, err := d.Token()
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
 		return nil, err
 	}
 	if depth == 0 {
