@@ -86,6 +86,9 @@ func TestMistakes(t *testing.T) {
 		{"bench --question 1+1 --limit -1", "--limit: -1"},
 		{"bench --question 1+1 --concurrency 0", "--concurrency: 0"},
 		{"bench --question 1+1 --seeds x", `"x"`},
+		{"info --context -1", "--context: -1 is not between"},
+		{"info --context 9223372036854775807", "--context: 9223372036854775807 is not between"},
+		{"bench --question 1+1 --seeds 1,2,1", "--seeds: 1 is given twice"},
 		{"info more", `unknown command "more"`},
 	} {
 		p := &fakePair{failed: errors.New("a model was loaded")}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,6 +104,11 @@ func (f *benchFlags) check() error {
 	case f.concurrency < 1 || f.concurrency > 1024:
 		return usagef("--concurrency: %d is not between 1 and 1024", f.concurrency)
 	}
+	for i, seed := range f.seeds {
+		if slices.Contains(f.seeds[:i], seed) {
+			return usagef("--seeds: %d is given twice", seed)
+		}
+	}
 	return f.engineFlags.check()
 }
 
@@ -184,7 +190,9 @@ type bench struct {
 	meter *meter // of both sides
 }
 
+// stopped is the error of a comparison that cannot go on.
 func (b *bench) stopped(ctx context.Context, err error) error {
+	b.meter.leave()
 	if ctx.Err() != nil {
 		fmt.Fprintln(b.app.stderr, "deepprune: interrupted; the comparison is not complete")
 		return errInterrupted

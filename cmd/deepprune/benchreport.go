@@ -89,12 +89,12 @@ func newBenchReport(jobs []job, req engine.Request, d description, off, on *runs
 		Model: first.Model, Judge: first.Judge, Device: d.Device,
 		Off: newBenchSide(jobs, off), On: newBenchSide(jobs, on),
 	}
-	questions, seeds := make(map[string]bool), make(map[uint64]bool)
+	seeds := make(map[uint64]bool)
 	for i, j := range jobs {
-		questions[j.Question], seeds[j.seed] = true, true
+		seeds[j.seed] = true
 		r.Compared.add(j.name, off.results[i], on.results[i])
 	}
-	r.Questions, r.Seeds = len(questions), len(seeds)
+	r.Questions, r.Seeds = len(jobs)/len(seeds), len(seeds)
 	r.SurvivorsIdentical = r.Compared.identical()
 	r.FirstDifference = r.Compared.first
 	a, b := r.Off, r.On

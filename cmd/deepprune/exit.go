@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"deepprune/engine"
@@ -38,6 +39,9 @@ func (a *app) report(err error) int {
 		return exitInterrupted
 	}
 	message := strings.TrimPrefix(oneLine(err.Error()), "deepprune: ")
+	if debugging() {
+		message = err.Error()
+	}
 	fmt.Fprintf(a.stderr, "deepprune: %s\n", message)
 	var usage usageError
 	if errors.As(err, &usage) || errors.Is(err, engine.ErrInvalid) {
@@ -46,8 +50,11 @@ func (a *app) report(err error) int {
 	return exitFailure
 }
 
-// oneLine joins the lines of joined errors, and drops what follows an empty one:
-// the stack of a step that panicked, which DEEPPRUNE_DEBUG asks for.
+// debugging reports whether whoever runs the program wants to see stacks.
+func debugging() bool { return os.Getenv("DEEPPRUNE_DEBUG") != "" }
+
+// oneLine joins the lines of joined errors, and drops the stack of a step that
+// panicked and what follows it.
 func oneLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	for i := range lines {

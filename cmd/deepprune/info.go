@@ -51,6 +51,9 @@ type fitsInfo struct {
 	Memory   int64 `json:"memory"`    // traces in what the models leave of the available memory
 }
 
+// maxContext bounds the length of a trace to ask about.
+const maxContext = 1 << 30
+
 func (a *app) infoCommand() *cobra.Command {
 	var f engineFlags
 	var context int
@@ -65,8 +68,8 @@ parameters, the memory they would take, and how many traces would fit. It loads 
 			if err := f.check(); err != nil {
 				return err
 			}
-			if context < 0 {
-				return usagef("--context: %d is negative", context)
+			if context < 0 || context > maxContext {
+				return usagef("--context: %d is not between 0 and %d", context, maxContext)
 			}
 			i, err := a.info(&f, context)
 			if err != nil {

@@ -3,6 +3,8 @@
 //
 //	deepprune solve "A baker makes 4 trays of 12 rolls and sells 30. How many are left?"
 //	deepprune bench --questions questions.jsonl
+//	deepprune eval --help
+//	deepprune judge --help
 //	deepprune info
 //
 // Results go to standard output, everything else to standard error. The exit code
@@ -62,7 +64,7 @@ func (a *app) run(args []string) (code int) {
 	defer func() {
 		if r := recover(); r != nil {
 			fmt.Fprintf(a.stderr, "deepprune: internal error: %v (set DEEPPRUNE_DEBUG=1 for the stack)\n", r)
-			if os.Getenv("DEEPPRUNE_DEBUG") != "" {
+			if debugging() {
 				a.stderr.Write(debug.Stack())
 			}
 			code = exitFailure

@@ -79,6 +79,13 @@ func (m *meter) show(done int, note string) {
 	}
 }
 
+// leave ends the line of a run that stops before its end.
+func (m *meter) leave() {
+	if m.terminal {
+		fmt.Fprintln(m.w)
+	}
+}
+
 // span is a time as people say it: 42s, 3m20s, 2h05m.
 func span(d time.Duration) string {
 	switch d = d.Round(time.Second); {

@@ -241,7 +241,11 @@ func (g outsideGroup) Wait() (*engine.Result, error) {
 		if n := len(g.unknown) - most; n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		res.Warning = fmt.Sprintf("the question is outside of what the embedded reasoner knows (it never saw %s%s)", strings.Join(words, ", "), more)
+		outside := fmt.Sprintf("the question is outside of what the embedded reasoner knows (it never saw %s%s)", strings.Join(words, ", "), more)
+		if res.Warning != "" {
+			outside += "; " + res.Warning
+		}
+		res.Warning = outside
 	}
 	return res, err
 }

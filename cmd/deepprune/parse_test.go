@@ -51,6 +51,9 @@ func TestReadQuestions(t *testing.T) {
 		"{\"question\":\"a\",\"answer\":false}": "f:1: field answer is neither",
 		"[]":                                    "f:1: ",
 		strings.Repeat("x", 2*maxQuestion):      "f:1: ",
+		"{\"question\":\"a\"} and more":         "f:1: more than one object",
+
+		"{\"question\":\"a\"}\n\n" + strings.Repeat("x", 2*maxQuestion): "f:3: ",
 	} {
 		got, err := readQuestions(strings.NewReader(text), "f")
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -24,7 +24,9 @@ func readQuestions(r io.Reader, name string) ([]question, error) {
 	var questions []question
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, maxQuestion)
-	for n := 1; scanner.Scan(); n++ {
+	n := 0 // lines so far
+	for scanner.Scan() {
+		n++
 		text := strings.TrimSpace(scanner.Text())
 		if text == "" {
 			continue
@@ -37,6 +39,9 @@ func readQuestions(r io.Reader, name string) ([]question, error) {
 		dec.UseNumber()
 		if err := dec.Decode(&line); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, n, err)
+		}
+		if _, err := dec.Token(); err != io.EOF {
+			return nil, fmt.Errorf("%s:%d: more than one object in a line", name, n)
 		}
 		q := question{Question: strings.TrimSpace(line.Question)}
 		if q.Question == "" {
@@ -54,7 +59,7 @@ func readQuestions(r io.Reader, name string) ([]question, error) {
 		questions = append(questions, q)
 	}
 	if err := scanner.Err(); err != nil {
-		return nil, fmt.Errorf("%s:%d: %w", name, len(questions)+1, err)
+		return nil, fmt.Errorf("%s:%d: %w", name, n+1, err)
 	}
 	if len(questions) == 0 {
 		return nil, fmt.Errorf("%s: no questions in it", name)

@@ -86,8 +86,6 @@ func (a *app) solve(f *solveFlags, changed func(string) bool, args []string) (er
 		return usagef("--policy %s needs a judge, and --judge is none", req.Policy.Name())
 	}
 
-	signals, stop := a.interrupts()
-	defer stop()
 	var journal io.Writer
 	if f.journal != "" {
 		file, err := os.Create(f.journal)
@@ -114,6 +112,9 @@ func (a *app) solve(f *solveFlags, changed func(string) bool, args []string) (er
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 
+	// While models were loaded, an interrupt ended the process at once.
+	signals, stop := a.interrupts()
+	defer stop()
 	ctx := context.Background()
 	if f.timeout > 0 {
 		var cancel context.CancelFunc

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -225,5 +226,25 @@ func TestPlainIsRare(t *testing.T) {
 	narrate(&b, live.NewBoard(live.Setup{Question: farm, Traces: 8}), events)
 	if lines := strings.Count(b.String(), " step "); lines < 10 || lines > 25 {
 		t.Errorf("%d lines of progress; want a few", lines)
+	}
+}
+
+// TestOutsideWarning: a question the model cannot know is one warning, that the run
+// ended early another.
+func TestOutsideWarning(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	g, err := (&fakeEngine{&fakePair{block: true}}).Submit(ctx, engine.Request{Traces: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := outsideGroup{g, strings.Fields("a b c d e f g")}.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`never saw "a", "b", "c", "d", "e" and 2 more)`, "; deadline: "} {
+		if !strings.Contains(res.Warning, want) {
+			t.Errorf("warning %q; want %q in it", res.Warning, want)
+		}
 	}
 }

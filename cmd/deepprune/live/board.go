@@ -105,8 +105,12 @@ func NewBoard(s Setup) *Board {
 	return b
 }
 
-// Apply folds an event in. Events of traces the board does not have are ignored.
+// Apply folds an event in. Events of traces the board does not have are ignored,
+// and so is what comes after Finish: the result holds it already.
 func (b *Board) Apply(ev engine.Event) {
+	if b.result != nil {
+		return
+	}
 	if b.first < 0 {
 		b.first = ev.Nanos
 	}

@@ -1,6 +1,8 @@
 package live
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,5 +133,54 @@ func TestMeterScale(t *testing.T) {
 		if got := meterScale(c.peak, c.capacity); got != c.want {
 			t.Errorf("meterScale(%d, %d) = %d; want %d", c.peak, c.capacity, got, c.want)
 		}
+	}
+}
+
+// TestBoardAfterFinish: events that were still on their way when the group was done
+// do not undo the result.
+func TestBoardAfterFinish(t *testing.T) {
+	b := board(64)
+	scripted(b, 1)
+	want := b.Counts()
+	for i := range int32(64) {
+		b.Apply(engine.Event{Kind: engine.EventTokens, Trace: i, Tokens: 7, Keeper: -1})
+		b.Apply(engine.Event{Kind: engine.EventPruned, Trace: i, Tokens: 9, Keeper: 0, Blocks: 1})
+	}
+	if got := b.Counts(); got != want {
+		t.Errorf("counts %+v; want those of the result, %+v", got, want)
+	}
+}
+
+// TestSaid: the words under a bar are the last ones, however long the text, and
+// they move up line by line as it grows.
+func TestSaid(t *testing.T) {
+	b := board(2)
+	b.Text = func(ids []int32) string {
+		var text strings.Builder
+		for _, id := range ids {
+			fmt.Fprintf(&text, "w%05d ", id)
+		}
+		return text.String()
+	}
+	g := arrange(2, 100, 16, true)
+	moved := 0
+	var before []string
+	const tokens, step = 50 * saidTokens, saidTokens / 2
+	for n := range tokens {
+		b.lanes[1].ids = append(b.lanes[1].ids, int32(n))
+		if n < saidTokens+step-60 || n > saidTokens+step+60 && n < tokens-1 {
+			continue // slow, and the same
+		}
+		lines := b.said(1, g)
+		if last := lines[len(lines)-1]; !strings.HasSuffix(last, fmt.Sprintf("w%05d", n)) {
+			t.Fatalf("after %d tokens the last line is %q", n+1, last)
+		}
+		if before != nil && !strings.HasPrefix(lines[0], before[0]) && lines[0] != before[1] {
+			moved++
+		}
+		before = lines
+	}
+	if moved > 2 { // once at the step, once on the way to the last
+		t.Errorf("lines began elsewhere %d times; want at most 2", moved)
 	}
 }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func (b *Board) title(width int, c Counts) string {
 	out := ink.Line{Width: width}
 	clock := clock(b.Elapsed)
 	out.Put(ink.Accent+ink.Bold, " deepprune")
-	facts := []string{figures.Plural(len(b.lanes), "trace", "traces"), "policy " + b.Policy, "seed " + figures.Count(int64(b.Seed))}
+	facts := []string{figures.Plural(len(b.lanes), "trace", "traces"), "policy " + b.Policy, "seed " + strconv.FormatUint(b.Seed, 10)}
 	if b.Device != "" {
 		facts = append(facts, b.Device)
 	}

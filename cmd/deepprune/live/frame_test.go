@@ -49,6 +49,15 @@ func TestFrame(t *testing.T) {
 	}
 }
 
+// TestTitle: a seed is shown as it is typed.
+func TestTitle(t *testing.T) {
+	b := board(8)
+	b.Seed = 1<<64 - 1
+	if title, _, _ := strings.Cut(ansi.Strip(b.Frame(120, 40)), "\n"); !strings.Contains(title, "seed 18446744073709551615 ") {
+		t.Errorf("the title is %q; want the seed in it", title)
+	}
+}
+
 // TestFrameFits draws boards of all sizes in windows of all sizes: no line is
 // wider than the window, no frame higher.
 func TestFrameFits(t *testing.T) {

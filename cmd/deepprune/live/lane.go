@@ -172,14 +172,23 @@ func (b *Board) cell(out *ink.Line, i int, g grid) {
 	out.Put(color, string([]rune("▁▂▃▄▅▆▇█")[min(max(level-1, 0), 7)]))
 }
 
+// A lane lays out at least saidTokens of a long text, from a multiple of half as
+// many on.
+const saidTokens = 1024
+
 // said is the last lines of what a trace said, as many as fit under its bar.
 func (b *Board) said(i int, g grid) []string {
 	n := g.height - 1
 	if n > 2 {
 		n-- // the blank line below a lane of many lines sets it off from the next
 	}
-	// Lines begin where they began in the last frame, so all of the text is wrapped.
-	lines := figures.Wrap(b.text(i, len(b.lanes[i].ids)), g.width-digits(len(b.lanes))-2, math.MaxInt)
+	// Lines should begin where they began in the last frame, so the text is wrapped
+	// from its beginning or, if it is long, from one that rarely moves.
+	tokens := len(b.lanes[i].ids)
+	if over := tokens - saidTokens; over > 0 {
+		tokens -= over - over%(saidTokens/2)
+	}
+	lines := figures.Wrap(b.text(i, tokens), g.width-digits(len(b.lanes))-2, math.MaxInt)
 	return lines[max(0, len(lines)-n):]
 }
 
