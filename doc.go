@@ -5,12 +5,15 @@
 // the same answer, and stops the redundant ones while they run.
 //
 //   - cmd/deepprune: the one binary
+//   - eval: policies compared on data sets, live and by replay
 //   - engine: groups of traces, the step loop, the judge beside it, the journal
-//   - prune: policies, votes and answers; pure functions
+//   - prune: policies, votes and answers; pure functions. prune/prunetest replays
+//     stored traces through them
 //   - model: decoder, tokenizer, chat template
 //   - weights: checkpoint files; weights/embedded is the pair in the binary
 //   - kvcache: the books of KV memory
 //   - kernels: the Device interface, its CPU, and the suite that devices pass
+//   - training: the recipe of the pair in the binary, in Python
 //
 // To embed the engine in a program begin with package engine.
 package deepprune
