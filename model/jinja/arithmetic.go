@@ -20,8 +20,8 @@ func (r *renderer) arithmetic(op string, a, b Value) Value {
 			return wholeArithmetic(op, x, y)
 		}
 	}
-	if x, ok := real(a); ok {
-		if y, ok := real(b); ok {
+	if x, ok := asFloat(a); ok {
+		if y, ok := asFloat(b); ok {
 			return realArithmetic(op, x, y)
 		}
 	}

@@ -15,8 +15,8 @@ func (r *renderer) equal(a, b Value) bool {
 			return x == y
 		}
 	}
-	if x, ok := real(a); ok {
-		y, ok := real(b)
+	if x, ok := asFloat(a); ok {
+		y, ok := asFloat(b)
 		return ok && x == y
 	}
 	switch a := a.(type) {
@@ -62,8 +62,8 @@ func (r *renderer) compare(op string, a, b Value) int {
 			return cmp.Compare(x, y)
 		}
 	}
-	if x, ok := real(a); ok {
-		if y, ok := real(b); ok {
+	if x, ok := asFloat(a); ok {
+		if y, ok := asFloat(b); ok {
 			return cmp.Compare(x, y)
 		}
 	}

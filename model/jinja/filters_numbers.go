@@ -128,7 +128,7 @@ func toFloat(r *renderer, v Value, a args) Value {
 			return f
 		}
 	default:
-		if f, ok := real(v); ok {
+		if f, ok := asFloat(v); ok {
 			return f
 		}
 	}
@@ -141,7 +141,7 @@ func round(_ *renderer, v Value, a args) Value {
 	if i, ok := v.(integer); ok {
 		return i
 	}
-	f, ok := real(v)
+	f, ok := asFloat(v)
 	if !ok {
 		fail("a %s cannot be rounded", typeName(v))
 	}

@@ -44,6 +44,7 @@ type golden struct {
 
 func TestGolden(t *testing.T) {
 	path := "testdata/cases.json"
+	// More cases, from the generator with the word more.
 	if more := os.Getenv("JINJA_CASES"); more != "" {
 		path = more
 	}

@@ -38,7 +38,7 @@ func init() {
 		"false":     is(func(v Value) bool { return v == false }),
 		"integer":   is(func(v Value) bool { return typeName(v) == "int" }),
 		"float":     is(func(v Value) bool { _, ok := v.(float64); return ok }),
-		"number":    is(func(v Value) bool { _, ok := real(v); return ok }),
+		"number":    is(func(v Value) bool { _, ok := asFloat(v); return ok }),
 		"string":    is(func(v Value) bool { _, ok := v.(Text); return ok }),
 		"mapping":   is(func(v Value) bool { _, ok := v.(*Dict); return ok }),
 		"callable":  is(func(v Value) bool { _, ok := v.(caller); return ok || isUndefined(v) }),

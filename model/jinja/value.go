@@ -272,8 +272,8 @@ func whole(v Value) (int64, bool) {
 	return 0, false
 }
 
-// number is the float64 that v is or becomes in arithmetic.
-func real(v Value) (float64, bool) {
+// asFloat is the float64 that v is or becomes in arithmetic.
+func asFloat(v Value) (float64, bool) {
 	if f, ok := v.(float64); ok {
 		return f, true
 	}

@@ -3,10 +3,12 @@
     pip install jinja2
     python generate.py                    # cases.json beside it
     python generate.py templates FOLDER   # expected.json in FOLDER, of its *.jinja
+    python generate.py more SEED COUNT FILE   # more random cases than are kept
 
 A case has a template, variables, and what it renders; "error" if it does not. The
 time is 2026-03-09 08:05:07 throughout. The test that reads FOLDER finds it in the
-environment variable DEEPPRUNE_TEMPLATES.
+environment variable DEEPPRUNE_TEMPLATES; more cases are read instead of those kept
+if JINJA_CASES names their file.
 """
 
 import copy
@@ -613,7 +615,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     if sys.argv[1:2] == ["templates"]:
         write_templates(sys.argv[2])
-    elif sys.argv[1:2] == ["more"]:  # more random cases than are kept: SEED COUNT FILE
+    elif sys.argv[1:2] == ["more"]:
         write_cases(sys.argv[2], int(sys.argv[3]), sys.argv[4])
     else:
         write_cases()
