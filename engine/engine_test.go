@@ -70,7 +70,7 @@ func (p testPair) start(t testing.TB, opt Options) *Engine {
 
 // questions are inside the domain of the embedded pair.
 var questions = []string{
-	"What is (12 + 7) * 3 - 8 / 2?",
+	"What is (12 + 7) * 3 - 8?",
 	"Tom has 24 apples. He buys 3 bags with 7 apples each and gives 5 apples to his sister. How many apples does Tom have now?",
 	"What is 45 - 6 * (2 + 3)?",
 }

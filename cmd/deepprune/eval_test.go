@@ -11,7 +11,7 @@ import (
 	"deepprune/eval"
 )
 
-const evalQuestions = `{"id":"a","question":"What is (12 + 7) * 3 - 8 / 2?","answer":"53"}
+const evalQuestions = `{"id":"a","question":"What is (12 + 7) * 3 - 8?","answer":"49"}
 {"id":"b","question":"Tom has 24 apples. He buys 3 bags with 7 apples each. How many apples has Tom?","answer":"45"}
 `
 

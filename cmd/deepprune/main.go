@@ -1,7 +1,7 @@
 // Command deepprune answers a question with many reasoning traces that are
 // decoded together, and stops the redundant ones while they run.
 //
-//	deepprune solve "A baker makes 4 trays of 12 rolls and sells 30. How many are left?"
+//	deepprune solve "Mia makes 12 cookies a day for 4 days. She loses 30 of them. How many cookies does Mia have now?"
 //	deepprune bench --questions questions.jsonl
 //	deepprune eval --help
 //	deepprune judge --help

@@ -24,7 +24,7 @@ func (a *app) root(args []string) *cobra.Command {
 		Long: `deepprune decodes many reasoning traces of one question in one batch, has a small
 judge predict from the unfinished traces which will end in the same answer, and
 stops the redundant ones while they run.`,
-		Example: `  deepprune solve "A baker makes 4 trays of 12 rolls and sells 30. How many are left?"
+		Example: `  deepprune solve "Mia makes 12 cookies a day for 4 days. She loses 30 of them. How many cookies does Mia have now?"
   deepprune bench --questions questions.jsonl
   deepprune info`,
 		Version:       version(),

@@ -48,7 +48,7 @@ func (a *app) solveCommand() *cobra.Command {
 On a terminal the traces are drawn as they grow; else, or with --plain, the run is
 told in a few lines. The question "-" is read from standard input. The first
 interrupt ends the run with the best vote so far, a second one kills it.`,
-		Example: `  deepprune solve "A baker makes 4 trays of 12 rolls and sells 30. How many are left?"
+		Example: `  deepprune solve "Mia makes 12 cookies a day for 4 days. She loses 30 of them. How many cookies does Mia have now?"
   deepprune solve --policy none -k 16 "(17 + 5) * 3 - 8"
   echo "(17 + 5) * 3" | deepprune solve --json -`,
 		Args: cobra.MinimumNArgs(1),
