@@ -196,6 +196,9 @@ func (e *Engine) countMemory() {
 		}
 		g.kv.PeakBytes = max(g.kv.PeakBytes, bytes)
 		g.kv.ByteSteps += bytes
+		if used := e.arena.UsedBytes(); e.opt.CheckInvariants && bytes > used {
+			panic(fmt.Errorf("step %d: group %d counts %d bytes of the %d in use", e.steps, g.id, bytes, used))
+		}
 	}
 }
 

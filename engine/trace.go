@@ -168,12 +168,14 @@ func (t *trace) settle() {
 	t.view().Answer = t.answer
 }
 
-// blocks is the number of blocks the trace holds beside those of the root.
+// blocks is the number of blocks the trace holds beside those of the root: none as
+// long as it waits for room for its first token, since it shares the root's last
+// block until then.
 func (t *trace) blocks() int {
-	if t.seq == nil {
+	if t.seq == nil || t.seq.Len() < len(t.group.prompt) {
 		return 0
 	}
-	return max(0, len(t.seq.Blocks())-(len(t.group.prompt)-1)/kernels.BlockSize)
+	return len(t.seq.Blocks()) - (len(t.group.prompt)-1)/kernels.BlockSize
 }
 
 // blocksFor is the number of blocks that hold n tokens.
