@@ -46,7 +46,7 @@ tokenizer-cases: ## compare the tokenizers with the reference in 23,000 cases ea
 	$(PYTHON) model/testdata/tokenizer_cases.py --large build/tokenizer-cases $(TOKENIZER_FILES)
 	DEEPPRUNE_TOKENIZER_CASES=$(CURDIR)/build/tokenizer-cases go test -count 1 -v -run ManyCases ./model
 
-# One dependency of the library comes from git, and is on crates.io too.
+# One dependency of the library is named by its git address; its release is taken instead.
 .PHONY: tokenizers
 tokenizers: ## build and test build/lib/libtokenizers.a for -tags tokenizers (needs cargo and a C compiler)
 	go mod download github.com/daulet/tokenizers
