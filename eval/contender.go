@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"deepprune/prune"
@@ -76,7 +75,7 @@ func ParseContenders(specs []string, defaults prune.Options) ([]Contender, error
 
 func parseContender(spec string, defaults prune.Options) (Contender, error) {
 	parts := strings.Split(spec, ":")
-	c := Contender{Spec: spec, Name: parts[0], options: defaults}
+	c := Contender{Spec: spec, Name: parts[0], options: defaults.For(parts[0])}
 	for _, part := range parts[1:] {
 		name, value, ok := strings.Cut(part, "=")
 		if !ok {
@@ -86,7 +85,7 @@ func parseContender(spec string, defaults prune.Options) (Contender, error) {
 			c.Reference = value
 			continue
 		}
-		if err := setOption(&c.options, name, value); err != nil {
+		if err := c.options.Set(name, value); err != nil {
 			return c, fmt.Errorf("%w: %s: %w", ErrContender, spec, err)
 		}
 	}
@@ -100,36 +99,6 @@ func parseContender(spec string, defaults prune.Options) (Contender, error) {
 		return c, fmt.Errorf("%w: scripted measures memory and speed, and its answers mean nothing", ErrContender)
 	}
 	return c, nil
-}
-
-func setOption(o *prune.Options, name, value string) error {
-	for _, f := range []struct {
-		name string
-		to   *float64
-	}{{"threshold", &o.Threshold}, {"confidence", &o.Confidence}, {"keep", &o.Keep}} {
-		if f.name == name {
-			x, err := strconv.ParseFloat(value, 64)
-			*f.to = x
-			return err
-		}
-	}
-	for _, f := range []struct {
-		name string
-		to   *int
-	}{
-		{"checkpoint-tokens", &o.Checkpoint.Tokens}, {"checkpoint-words", &o.Checkpoint.Words},
-		{"first-wave", &o.FirstWave}, {"finishers", &o.Finishers}, {"spares", &o.Spares},
-		{"max-keepers", &o.MaxKeepers}, {"eager", &o.Eager}, {"max-clusters", &o.MaxClusters},
-		{"comparisons", &o.Comparisons}, {"members", &o.Members}, {"singles", &o.Singles},
-		{"survivors", &o.Survivors}, {"window", &o.Window}, {"warmup", &o.Warmup},
-	} {
-		if f.name == name {
-			n, err := strconv.Atoi(value)
-			*f.to = n
-			return err
-		}
-	}
-	return fmt.Errorf("there is no option %q", name)
 }
 
 // Policy is the policy for one group. survivors is how many traces the group's

@@ -16,7 +16,7 @@ const scriptedPolicy = "scripted"
 
 // policyFlags choose a policy and its parameters.
 type policyFlags struct {
-	name             string
+	spec             string // name[:option=value]...
 	checkpointTokens int
 	checkpointWords  int
 	threshold        float64
@@ -28,7 +28,7 @@ type policyFlags struct {
 }
 
 func (f *policyFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.name, "policy", "deepprune", "what decides which traces to stop: "+strings.Join(prune.Names(), ", "))
+	flags.StringVar(&f.spec, "policy", "deepprune", "`name`[:option=value]... of what decides which traces to stop: "+strings.Join(prune.Names(), ", "))
 	flags.IntVar(&f.checkpointTokens, "checkpoint-tokens", 0, "judge a trace after this many tokens (default: what the judge was trained for)")
 	flags.IntVar(&f.checkpointWords, "checkpoint-words", 0, "or at this reasoning word, whichever comes first (default: as above)")
 	flags.Float64Var(&f.threshold, "threshold", 0, "score above which two traces share an answer (default: the judge's)")
@@ -61,10 +61,11 @@ func (f *policyFlags) check(k int, changed func(name string) bool) error {
 			return usagef("--%s: the value is not %s", c.flag, c.want)
 		}
 	}
-	scripted := f.name == scriptedPolicy
+	name, _ := f.parts()
+	scripted := name == scriptedPolicy
 	for _, flag := range []string{"prune-schedule", "prune-at"} {
 		if changed(flag) && !scripted {
-			return usagef("--%s is for --policy scripted, not %s", flag, f.name)
+			return usagef("--%s is for --policy scripted, not %s", flag, name)
 		}
 	}
 	if scripted && changed("prune-schedule") == changed("prune-at") {
@@ -73,10 +74,17 @@ func (f *policyFlags) check(k int, changed func(name string) bool) error {
 	return nil
 }
 
+// parts are the policy's name and what is set of its options.
+func (f *policyFlags) parts() (name string, settings []string) {
+	parts := strings.Split(f.spec, ":")
+	return parts[0], parts[1:]
+}
+
 // options are the parameters of the flags; those without one are defaults, or
 // zero, which means the policy's own.
 func (f *policyFlags) options(defaults prune.Options) prune.Options {
-	opt := defaults
+	name, _ := f.parts()
+	opt := defaults.For(name)
 	if f.checkpointTokens > 0 || f.checkpointWords > 0 {
 		opt.Checkpoint = prune.Checkpoint{Tokens: f.checkpointTokens, Words: f.checkpointWords}
 	}
@@ -93,6 +101,16 @@ func (f *policyFlags) options(defaults prune.Options) prune.Options {
 // policy makes the policy.
 func (f *policyFlags) policy(defaults prune.Options) (prune.Policy, error) {
 	opt := f.options(defaults)
+	name, settings := f.parts()
+	for _, s := range settings {
+		option, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, usagef("--policy: %q is not option=value", s)
+		}
+		if err := opt.Set(option, value); err != nil {
+			return nil, usageError{named("--policy", err)}
+		}
+	}
 	if f.schedule != "" {
 		file, err := os.Open(f.schedule)
 		if err != nil {
@@ -103,7 +121,7 @@ func (f *policyFlags) policy(defaults prune.Options) (prune.Policy, error) {
 			return nil, fmt.Errorf("--prune-schedule: %s: %w", f.schedule, err)
 		}
 	}
-	p, err := prune.ByName(f.name, opt)
+	p, err := prune.ByName(name, opt)
 	if errors.Is(err, prune.ErrOption) {
 		return nil, usageError{named("--policy", err)}
 	}
