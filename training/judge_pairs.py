@@ -80,8 +80,9 @@ def read_traces(paths):
 
 
 def sampled_rows(form, paths, count, seed):
-    """Endless rows from traces that the reasoner really sampled."""
-    rng = random.Random(seed)
+    """Endless rows from traces that the reasoner really sampled, one for every
+    row of the teacher's, so that few questions are enough."""
+    rng, teacher = random.Random(seed), teacher_rows(form, count, seed)
     groups = []
     for group in read_traces(paths):
         kept = [t for t in group["traces"] if t["answer"] is not None]
@@ -92,3 +93,4 @@ def sampled_rows(form, paths, count, seed):
             made = row(form, prefixes, answers, count, rng)
             if made and (len(set(answers)) > 1 or rng.random() < 0.3):
                 yield made
+                yield next(teacher)
