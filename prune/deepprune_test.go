@@ -1,6 +1,7 @@
 package prune_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -191,7 +192,8 @@ func TestDeepPrune(t *testing.T) {
 		{"early answers and judged ones share a cluster", "aaaaaaaaaaaa", "(7) 7 (7) 7 7 7 7 7 7 7 7 7", prune.Options{},
 			"FFFppp......", "7:6", 4},
 	} {
-		out := run(t, c.plans, c.answers, func() prune.Options { c.opt.Threshold = 0.5; return c.opt }())
+		c.opt.Threshold, c.opt.Confidence = 0.5, cmp.Or(c.opt.Confidence, 0.99)
+		out := run(t, c.plans, c.answers, c.opt)
 		var votes []string
 		for _, v := range out.Votes {
 			votes = append(votes, fmt.Sprintf("%s:%v", v.Answer, v.Weight))

@@ -24,7 +24,7 @@ type Options struct {
 
 	// Confidence is how sure it must be that the leading answer stays ahead for
 	// no more traces to be looked at; 1 stops only when the vote cannot change.
-	// Default 0.99 (deepprune, early-vote), 0.95 (adaptive-consistency). Of deepconf
+	// Default 1 (deepprune, early-vote), 0.95 (adaptive-consistency). Of deepconf
 	// it is the share of the weighted vote that ends it; default 0.95.
 	Confidence float64
 	// FirstWave is how many traces may start at once, if that is more than will
@@ -88,7 +88,7 @@ func (k kind) complete(o Options) (Options, error) {
 		o.Threshold = cmp.Or(k.threshold, 0.5)
 	}
 	if o.Confidence == 0 {
-		o.Confidence = cmp.Or(k.confidence, 0.99)
+		o.Confidence = cmp.Or(k.confidence, 1)
 	}
 	if o.Keep == 0 {
 		o.Keep = 0.1
