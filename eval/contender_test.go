@@ -11,12 +11,12 @@ import (
 
 func TestParseContenders(t *testing.T) {
 	defaults := prune.Options{Checkpoint: prune.Checkpoint{Tokens: 40}, Threshold: 0.7}
-	list, err := ParseContenders([]string{"random", " deepprune-paper", "deepprune:finishers=1:spares=-1:checkpoint-tokens=20", "equal-tokens", "random:as=deepprune:survivors=0",
+	_, err := ParseContenders([]string{"random", " deepprune-paper", "deepprune:finishers=1:spares=-1:checkpoint-tokens=20", "equal-tokens", "random:as=deepprune:survivors=0",
 		"equal-tokens:as=deepprune-paper", "random:survivors=5", "none"}, defaults)
 	if err == nil || !strings.Contains(err.Error(), `"deepprune" is none of those`) {
 		t.Errorf("a reference that is not there: %v", err)
 	}
-	list, err = ParseContenders([]string{"random", " deepprune-paper", "deepprune:finishers=1:spares=-1:checkpoint-tokens=20", "equal-tokens", "random:survivors=5", "none"}, defaults)
+	list, err := ParseContenders([]string{"random", " deepprune-paper", "deepprune:finishers=1:spares=-1:checkpoint-tokens=20", "equal-tokens", "random:survivors=5", "none"}, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}

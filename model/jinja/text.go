@@ -67,16 +67,6 @@ func (t Text) cut(begin, end int) Text {
 	return cut
 }
 
-// like is a text made of all of t, in which no byte can be told from another.
-func (t Text) like(s string) Text {
-	made := Own(s)
-	if len(t.foreign) > 0 {
-		made = Foreign(s)
-	}
-	made.safe = t.safe
-	return made
-}
-
 // ascii tells whether bytes are characters.
 func ascii(s string) bool {
 	for i := range len(s) {
