@@ -316,3 +316,29 @@ func BenchmarkJournalStep(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// TestJournalOfARun writes the journal of the same request twice: all but the times
+// is equal, and it has what the tokens and decisions depend on.
+func TestJournalOfARun(t *testing.T) {
+	p := open(t, 2)
+	journals := make([]bytes.Buffer, 2)
+	for i := range journals {
+		e, err := New(p.dev, p.reasoner, p.judge, Options{Journal: &journals[i]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, e, Request{Question: questions[0], Traces: 12, Seed: 4, Policy: policy(t, "deepprune", 36)})
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := journals[0].String()
+	for _, want := range []string{`"policy":"deepprune"`, `"settings":{"checkpoint":{"tokens":36}`, `"finishers":3`, `"kind":"judged"`, `"kind":"pruned"`, `"kind":"done"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the journal has no %s", want)
+		}
+	}
+	if err := CompareJournals(&journals[0], &journals[1]); err != nil {
+		t.Error(err)
+	}
+}

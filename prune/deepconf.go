@@ -22,6 +22,7 @@ import (
 // traces that arrive one by one, and stopping those under way in the middle would
 // make the tokens spent depend on the order of events.
 type deepConf struct {
+	settings
 	opt         Options
 	checkpoints []Checkpoint // the looks
 }

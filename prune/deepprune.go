@@ -19,9 +19,12 @@ import "slices"
 // clusters of all lower ones are known. All choices are made at the frontier or,
 // later, when every finisher of a round has ended, so none depends on the order
 // of events.
-type deepPrune struct{ opt Options }
+type deepPrune struct {
+	settings
+	opt Options
+}
 
-func newDeepPrune(o Options) Policy { return &deepPrune{o} }
+func newDeepPrune(o Options) Policy { return &deepPrune{opt: o} }
 
 func (p *deepPrune) Name() string              { return "deepprune" }
 func (p *deepPrune) Checkpoints() []Checkpoint { return []Checkpoint{p.opt.Checkpoint} }

@@ -45,5 +45,9 @@ func ByName(name string, opt Options) (Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", name, err)
 	}
-	return kind.make(opt), nil
+	p := kind.make(opt)
+	if s, ok := p.(interface{ remember(Options) }); ok {
+		s.remember(opt)
+	}
+	return p, nil
 }

@@ -14,9 +14,12 @@ import (
 // no keeper and no vote; the lowest members of the largest cluster finish; of
 // equally large clusters the first; a trace that ended before the checkpoint is
 // judged like the others, by all of its text.
-type paper struct{ opt Options }
+type paper struct {
+	settings
+	opt Options
+}
 
-func newPaper(o Options) Policy { return &paper{o} }
+func newPaper(o Options) Policy { return &paper{opt: o} }
 
 func (p *paper) Name() string              { return "deepprune-paper" }
 func (p *paper) Checkpoints() []Checkpoint { return []Checkpoint{p.opt.Checkpoint} }

@@ -119,8 +119,8 @@ const (
 // Checkpoint is a point in a trace. The first of its conditions to hold counts;
 // a zero field is no condition. A trace that ends before it never reaches it.
 type Checkpoint struct {
-	Tokens int // after this many generated tokens
-	Words  int // at the n-th reasoning word (see IsReasoningWord)
+	Tokens int `json:"tokens,omitempty"` // after this many generated tokens
+	Words  int `json:"words,omitempty"`  // at the n-th reasoning word (see IsReasoningWord)
 }
 
 // Policy makes a decider for every group it governs. Implementations are

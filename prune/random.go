@@ -19,11 +19,12 @@ func draw(seed uint64, keys ...int) uint64 {
 // random is the control for the judge: the same checkpoint, and survivors that
 // are drawn instead of chosen.
 type random struct {
+	settings
 	checkpoint Checkpoint
 	survivors  int
 }
 
-func newRandom(o Options) Policy { return &random{o.Checkpoint, o.Survivors} }
+func newRandom(o Options) Policy { return &random{checkpoint: o.Checkpoint, survivors: o.Survivors} }
 
 func (p *random) Name() string              { return "random" }
 func (p *random) Checkpoints() []Checkpoint { return []Checkpoint{p.checkpoint} }

@@ -106,6 +106,7 @@ func parseCut(line []byte) (Cut, error) {
 // scripted stops traces at given tokens, whatever they say. It is for memory and
 // speed, and works on weights that mean nothing.
 type scripted struct {
+	settings
 	schedule   Schedule // nil: the lowest survivors go on past the checkpoint
 	checkpoint Checkpoint
 	survivors  int

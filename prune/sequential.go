@@ -6,6 +6,7 @@ package prune
 // at once; adaptive-consistency (arXiv 2305.11860) one after the other, which can
 // spend no less but takes the longest.
 type sequential struct {
+	settings
 	name       string
 	confidence float64
 	wave       int  // that may start at once in any case

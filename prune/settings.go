@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 )
@@ -51,3 +52,12 @@ func (o Options) For(policy string) Options {
 	}
 	return o
 }
+
+// settings are the options that a policy was made with.
+type settings struct{ made Options }
+
+func (s *settings) remember(o Options) { s.made = o }
+
+// MarshalJSON gives the options, defaults filled in: what a journal keeps of a
+// policy beside its name.
+func (s *settings) MarshalJSON() ([]byte, error) { return json.Marshal(s.made) }
