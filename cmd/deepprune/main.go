@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 )
 
@@ -61,6 +62,9 @@ func interrupts() (<-chan os.Signal, func()) {
 // run carries out a command line. A panic is a mistake in the program; it ends in
 // one line as well, the stack is for those who ask for it.
 func (a *app) run(args []string) (code int) {
+	if _, file := a.stderr.(*os.File); !file {
+		a.stderr = &lockedWriter{w: a.stderr}
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			fmt.Fprintf(a.stderr, "deepprune: internal error: %v (set DEEPPRUNE_DEBUG=1 for the stack)\n", r)
@@ -71,4 +75,17 @@ func (a *app) run(args []string) (code int) {
 		}
 	}()
 	return a.report(a.execute(args))
+}
+
+// lockedWriter lets several goroutines write, a line each, as they may to a file:
+// progress and the answer to an interrupt come from different ones.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
