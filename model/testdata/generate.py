@@ -10,8 +10,8 @@ positions are made by ropes, as is ropes.json: the frequencies of more configs,
 of real size. Those of classifiers have the logits of the labels; that of fp8 has
 what the numbers in FP8 give in float32.
 
-chats.cases.json.gz holds [template, rendered] pairs of random templates in the
-form that is supported, with the settings of Hugging Face.
+chats.cases.json.gz holds [template, rendered] pairs of random ChatML templates,
+with the settings of Hugging Face. What Jinja itself does is in ../jinja/testdata.
 """
 
 import gzip
