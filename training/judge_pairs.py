@@ -72,6 +72,22 @@ def teacher_rows(form, count, seed):
             yield made
 
 
+def question_rows(form, count, size, seed):
+    """Endless batches of `size` rows for a judge that is shown the question in
+    place of both prefixes: (tokens, labels) as `row` makes them, with one prompt
+    for all `count` labels. Rows of a batch have prompts of one length."""
+    rng, waiting = random.Random(seed), {}
+    while True:
+        question = draw_question(rng)
+        first, *others = (answer(draw_plan(question, rng)) for _ in range(count + 1))
+        asked = form.tokenizer.encode(question.text).ids
+        prompt = form.a(asked) + form.b(asked)
+        rows = waiting.setdefault(len(prompt), [])
+        rows.append((prompt, [int(a == first) for a in others]))
+        if len(rows) == size:
+            yield waiting.pop(len(prompt))
+
+
 def read_traces(paths):
     """Sampled traces: JSON lines with "question", "answer" and "traces"."""
     for path in paths:

@@ -2,9 +2,10 @@
 
     python train_judge.py --minutes 20                         # from scratch
     python train_judge.py --init build/judge.pt --traces build/judge-traces.jsonl --minutes 8
+    python train_judge.py --question-only --steps 600          # a control that sees no trace
 
 The loss is the focal loss of the paper, with different-answer pairs counted
-twice; both can be turned off to measure what they bring.
+twice; both can be turned off to measure what they bring (combinations.py).
 """
 
 import argparse
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from checkpoints import load, save
-from judge_pairs import Format, sampled_rows, teacher_rows
+from judge_pairs import Format, question_rows, sampled_rows, teacher_rows
 from muon import Both
 from qwen3 import Config, Qwen3
 from train_reasoner import average_gradients
@@ -54,6 +55,14 @@ def last_logits(model, form, tokens, count, attend, positions):
     return model.logits(hidden[:, at])
 
 
+def pair_batches(form, args, seed):
+    """Endless batches (tokens, labels) of rows of one prefix A and many B."""
+    rows = (sampled_rows(form, args.traces, args.fan, seed) if args.traces
+            else teacher_rows(form, args.fan, seed))
+    while True:
+        yield [next(rows) for _ in range(args.rows)]
+
+
 def focal_loss(logits, labels, form, gamma, alpha, oversample):
     """-alpha_t (1 - p_t)^gamma log p_t of the right word over the vocabulary,
     with different-answer pairs weighted by `oversample`."""
@@ -73,31 +82,33 @@ def work(rank, args):
     form = Format(tokenizer, args.checkpoint)
     attend, positions = star_attention(form, args.fan), form.positions(args.fan)
     seed = f"{args.seed} {rank}"
-    rows = (sampled_rows(form, args.traces, args.fan, seed) if args.traces
-            else teacher_rows(form, args.fan, seed))
+    batches = question_rows(form, args.fan, args.rows, seed) if args.question_only else pair_batches(form, args, seed)
     optimiser = Both(model, args.muon_lr, args.adam_lr, hold=args.hold)
     if rank == 0:
         print(f"{model.parameter_count()} parameters, pair of {form.a_length} + {form.b_length} tokens", flush=True)
     gamma, alpha = (2.0, 0.5) if args.focal else (0.0, 0.5)
     begun, step, saved, running = time.time(), 0, 0, None
-    while True:
-        batch = [next(rows) for _ in range(args.rows)]
+    for batch in batches:
         tokens = torch.tensor([t for t, _ in batch])
         labels = torch.tensor([l for _, l in batch])
         with torch.autocast("cpu", torch.bfloat16):
-            logits = last_logits(model, form, tokens, args.fan, attend, positions)
+            if args.question_only:
+                logits = model.logits(model.hidden(tokens)[:, -1:]).expand(-1, args.fan, -1)
+            else:
+                logits = last_logits(model, form, tokens, args.fan, attend, positions)
         focal_loss(logits, labels, form, gamma, alpha, args.oversample).backward()
         minutes = average_gradients(model, (time.time() - begun) / 60, args.workers)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step(minutes / args.minutes)
         step += 1
+        progress = step / args.steps if args.steps else minutes / args.minutes
+        optimiser.step(progress)
         with torch.no_grad():
             says_same = logits[..., form.same] > logits[..., form.different]
             now = torch.stack([(says_same == (labels == 1)).float().mean(),
                                (says_same & (labels == 0)).sum() / (labels == 0).sum().clamp(min=1),
                                (labels == 1).float().mean()])
         running = now if running is None else running.lerp(now, 0.02)
-        done = minutes > args.minutes
+        done = progress >= 1
         if rank == 0 and (step % 100 == 0 or done):
             right, false_same, same = running.tolist()
             print(f"step {step}, {minutes:.1f} min, {step * labels.numel() * args.workers / 1e3:.0f}k pairs, right "
@@ -116,7 +127,9 @@ def main():
     parser.add_argument("--init")
     parser.add_argument("--traces", nargs="*", help="files of sampled traces; none: the teacher's")
     parser.add_argument("--checkpoint", type=int, default=36, help="tokens of a prefix")
+    parser.add_argument("--question-only", action="store_true", help="show the question in place of both prefixes")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--steps", type=int, help="train so many steps instead of minutes, whatever else the machine does")
     parser.add_argument("--rows", type=int, default=16, help="rows of a batch, for each worker")
     parser.add_argument("--fan", type=int, default=8, help="prefixes B for each A")
     parser.add_argument("--focal", action=argparse.BooleanOptionalAction, default=True)
