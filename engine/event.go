@@ -32,6 +32,7 @@ type Event struct {
 	Score  float32 // of Judged and Pruned
 	State  uint8   // prune.State, of Ended
 	Reason string  // of Pruned: a constant of the policy
+	Answer string  // of Ended: what the trace came to, "" for nothing
 
 	// Of Pruned: what came back. Of Step: what is in use by the whole engine.
 	Blocks      int32 // reasoner blocks

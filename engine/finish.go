@@ -31,6 +31,7 @@ func (e *Engine) endGroup(g *Group, rest prune.State, err error, warning string)
 	}
 	g.result, g.err = e.result(g, warning), err
 	e.emit(g, Event{Kind: EventDone, Keeper: -1})
+	e.journal.done(Event{Group: g.id, Step: e.steps, Nanos: time.Since(e.start).Nanoseconds()}, g.result.outcome())
 	close(g.done)
 }
 
@@ -76,6 +77,11 @@ func (e *Engine) result(g *Group, warning string) *Result {
 		r.Warning = g.doubts(r)
 	}
 	return r
+}
+
+// outcome is the part of a result that its journal does not tell otherwise.
+func (r *Result) outcome() JournalOutcome {
+	return JournalOutcome{Answer: r.Answer, Warning: r.Warning, Votes: r.Votes, Clusters: r.Clusters, Usage: r.Usage, KV: r.KV}
 }
 
 // verdict asks the policy for the votes, and does without if it breaks.

@@ -20,6 +20,8 @@ import (
 //	{"kind":"started","step":1,"nanos":9350,"group":1,"trace":0}
 //	{"kind":"step","step":1,"nanos":11873,"rows":1,…,"sampled":[[1,0,523]]}
 //	{"kind":"pruned","step":41,"nanos":90112,"group":1,"trace":5,"tokens":40,"keeper":2,…}
+//	{"kind":"ended","step":210,"nanos":401774,"group":1,"trace":2,…,"answer":"232"}
+//	{"kind":"done","step":210,"nanos":401790,"group":1,"answer":"232","votes":[…],…}
 //
 // "sampled" lists the tokens that a step drew as [group, trace, token]. The lines
 // between two steps belong to the second one: some were decided before it ran
@@ -57,6 +59,16 @@ type JournalSubmission struct {
 	Params   Params          `json:"params"`
 }
 
+// JournalOutcome is what became of a group, as its Result says.
+type JournalOutcome struct {
+	Answer   string    `json:"answer"`
+	Warning  string    `json:"warning"`
+	Votes    []Vote    `json:"votes"`
+	Clusters []Cluster `json:"clusters"`
+	Usage    Usage     `json:"usage"`
+	KV       KVUse     `json:"kv"`
+}
+
 // journal writes a run to an io.Writer. The step loop alone calls its methods;
 // one goroutine, run, encodes and writes. A nil journal ignores everything.
 //
@@ -71,7 +83,7 @@ type journal struct {
 	room   chan struct{} // to the step loop: entries were taken
 	closed atomic.Bool
 	failed atomic.Bool
-	done   chan error
+	ended  chan error
 	// refused is the error of a line that could not be encoded; the step loop's.
 	refused error
 }
@@ -93,10 +105,10 @@ func newJournal(w io.Writer) *journal { return newJournalSize(w, journalRing) }
 
 func newJournalSize(w io.Writer, size int) *journal {
 	j := &journal{
-		ring: make([]journalEntry, size),
-		wake: make(chan struct{}, 1),
-		room: make(chan struct{}, 1),
-		done: make(chan error, 1),
+		ring:  make([]journalEntry, size),
+		wake:  make(chan struct{}, 1),
+		room:  make(chan struct{}, 1),
+		ended: make(chan error, 1),
 	}
 	go j.run(w)
 	return j
@@ -119,10 +131,18 @@ func (j *journal) submitted(ev Event, sub JournalSubmission) {
 	j.putLine(submittedLine{EventSubmitted.String(), ev.Step, ev.Nanos, ev.Group, &sub})
 }
 
+// done writes that a group is finished; ev is its EventDone.
+func (j *journal) done(ev Event, outcome JournalOutcome) {
+	if j == nil {
+		return
+	}
+	j.putLine(doneLine{EventDone.String(), ev.Step, ev.Nanos, ev.Group, &outcome})
+}
+
 // record writes an event. EventTokens wait for the next EventStep and become part
-// of its line. EventSubmitted is ignored: see submitted.
+// of its line. EventSubmitted and EventDone are ignored: see submitted and done.
 func (j *journal) record(ev Event) {
-	if j == nil || ev.Kind == EventSubmitted {
+	if j == nil || ev.Kind == EventSubmitted || ev.Kind == EventDone {
 		return
 	}
 	j.put(journalEntry{event: ev})
@@ -140,7 +160,7 @@ func (j *journal) close() error {
 	}
 	j.closed.Store(true)
 	signal(j.wake)
-	if err := <-j.done; err != nil {
+	if err := <-j.ended; err != nil {
 		return err
 	}
 	return j.refused
@@ -219,7 +239,7 @@ func (j *journal) run(w io.Writer) {
 		}
 		flush()
 		if closed {
-			j.done <- failure
+			j.ended <- failure
 			return
 		}
 		<-j.wake
@@ -262,6 +282,7 @@ const (
 	fieldKeeper
 	fieldScore
 	fieldState
+	fieldAnswer
 	fieldReason
 	fieldRows
 	fieldPrefillRows
@@ -281,7 +302,7 @@ var fieldsOf = [...]eventFields{
 	EventResumed:   fieldGroup | fieldTrace,
 	EventJudged:    fieldGroup | fieldTrace | fieldKeeper | fieldScore,
 	EventPruned:    fieldGroup | fieldTrace | fieldTokens | fieldKeeper | fieldScore | fieldReason | fieldBlocks | fieldBytes,
-	EventEnded:     fieldGroup | fieldTrace | fieldTokens | fieldState | fieldBlocks,
+	EventEnded:     fieldGroup | fieldTrace | fieldTokens | fieldState | fieldAnswer | fieldBlocks,
 	EventPreempted: fieldGroup | fieldTrace | fieldBlocks,
 	EventEvicted:   fieldGroup | fieldTrace | fieldBlocks,
 	EventStep:      fieldRows | fieldPrefillRows | fieldJudgeRows | fieldBlocks | fieldJudgeBlocks | fieldBytes | fieldSampled,
@@ -315,6 +336,10 @@ func appendEvent(buf []byte, ev *Event, sampled []SampledToken) []byte {
 		buf = append(buf, `,"state":"`...)
 		buf = append(buf, prune.State(ev.State).String()...)
 		buf = append(buf, '"')
+	}
+	if fields&fieldAnswer != 0 {
+		buf = append(buf, `,"answer":`...)
+		buf = appendString(buf, ev.Answer)
 	}
 	if fields&fieldReason != 0 {
 		buf = append(buf, `,"reason":`...)
@@ -382,4 +407,12 @@ type submittedLine struct {
 	Nanos int64  `json:"nanos"`
 	Group int64  `json:"group"`
 	*JournalSubmission
+}
+
+type doneLine struct {
+	Kind  string `json:"kind"`
+	Step  int64  `json:"step"`
+	Nanos int64  `json:"nanos"`
+	Group int64  `json:"group"`
+	*JournalOutcome
 }

@@ -21,6 +21,7 @@ type JournalLine struct {
 	Event      Event
 	Submission *JournalSubmission // of EventSubmitted
 	Sampled    []SampledToken     // of EventStep: what the step drew
+	Outcome    *JournalOutcome    // of EventDone, nil in journals of old
 }
 
 // SampledToken is a token that a step drew for a trace.
@@ -103,6 +104,8 @@ type rawLine struct {
 	Keeper      *int32          `json:"keeper"`
 	Score       json.RawMessage `json:"score"`
 	State       *string         `json:"state"`
+	Answer      string          `json:"answer"` // absent in journals of old
+	Votes       json.RawMessage `json:"votes"`
 	Reason      *string         `json:"reason"`
 	Rows        *int32          `json:"rows"`
 	PrefillRows *int32          `json:"prefill_rows"`
@@ -143,11 +146,13 @@ func parseJournalLine(text []byte, first bool) (JournalLine, error) {
 	if err := raw.fill(&line); err != nil {
 		return line, fmt.Errorf("%s: %w", *raw.Kind, err)
 	}
-	if line.Event.Kind == EventSubmitted {
+	switch {
+	case line.Event.Kind == EventSubmitted:
 		line.Submission = new(JournalSubmission)
-		if err := json.Unmarshal(text, line.Submission); err != nil {
-			return line, err
-		}
+		return line, json.Unmarshal(text, line.Submission)
+	case line.Event.Kind == EventDone && raw.Votes != nil:
+		line.Outcome = new(JournalOutcome)
+		return line, json.Unmarshal(text, line.Outcome)
 	}
 	return line, nil
 }
@@ -193,6 +198,9 @@ func (raw *rawLine) fill(line *JournalLine) error {
 	integer(fieldBlocks, "blocks", &ev.Blocks, raw.Blocks)
 	integer(fieldJudgeBlocks, "judge_blocks", &ev.JudgeBlocks, raw.JudgeBlocks)
 	long(fieldBytes, "bytes", &ev.Bytes, raw.Bytes)
+	if fields&fieldAnswer != 0 {
+		ev.Answer = raw.Answer
+	}
 	if fields&fieldReason != 0 {
 		if raw.Reason == nil {
 			missing = "reason"
@@ -257,14 +265,16 @@ func parseState(text *string, state *uint8) error {
 	return fmt.Errorf("unknown state %q", *text)
 }
 
-// append appends the line as the journal writes it.
-func (l *JournalLine) append(buf []byte) ([]byte, error) {
+// Append appends the line, with its newline, as a journal has it.
+func (l *JournalLine) Append(buf []byte) ([]byte, error) {
 	var v any
 	switch {
 	case l.Header != nil:
 		v = headerLine{"header", l.Header}
 	case l.Submission != nil:
 		v = submittedLine{l.Event.Kind.String(), l.Event.Step, l.Event.Nanos, l.Event.Group, l.Submission}
+	case l.Outcome != nil:
+		v = doneLine{l.Event.Kind.String(), l.Event.Step, l.Event.Nanos, l.Event.Group, l.Outcome}
 	default:
 		return appendEvent(buf, &l.Event, l.Sampled), nil
 	}
@@ -311,7 +321,7 @@ func timeless(l JournalLine, ok bool) ([]byte, error) {
 		return []byte("the journal ends here"), nil
 	}
 	l.Event.Nanos = 0
-	text, err := l.append(nil)
+	text, err := l.Append(nil)
 	return bytes.TrimSuffix(text, []byte("\n")), err
 }
 

@@ -24,6 +24,14 @@ var testSubmission = JournalSubmission{
 	Params: Params{Temperature: 0.7, TopP: 0.95, MaxTokens: 400, Stop: []string{"\n\n"}},
 }
 
+var testOutcome = JournalOutcome{
+	Answer: "2 < 3", Warning: "a \"doubt\"",
+	Votes:    []Vote{{Answer: "2 < 3", Weight: 1.0 / 3, Traces: []int{0, 63}}},
+	Clusters: []Cluster{{Keeper: 0, Members: []int{0, 1, 63}, Answer: "2 < 3"}},
+	Usage:    Usage{PromptTokens: 3, GeneratedTokens: 900, JudgeTokens: 70, JudgePairs: 5, JudgeRelativeCost: 31.25},
+	KV:       KVUse{PeakBytes: 1 << 40, Reasoner: ModelKV{BlockBytes: 131072, PeakBlocks: 9, ReclaimedBlocks: 4}},
+}
+
 // randomEvent fills the fields that belong to the kind.
 func randomEvent(rng *rand.Rand, kind EventKind) Event {
 	ev := Event{Kind: kind, Step: rng.Int64(), Nanos: rng.Int64(), Keeper: -1}
@@ -55,8 +63,12 @@ func randomEvent(rng *rand.Rand, kind EventKind) Event {
 	if fields&fieldState != 0 {
 		ev.State = uint8(rng.IntN(8))
 	}
+	texts := []string{"", "same answer", "a\"b\\c\n\x00\x7f", "größer als ½ 🙂\u2028"}
 	if fields&fieldReason != 0 {
-		ev.Reason = []string{"", "same answer", "a\"b\\c\n\x00\x7f", "größer als ½ 🙂\u2028"}[rng.IntN(4)]
+		ev.Reason = texts[rng.IntN(len(texts))]
+	}
+	if fields&fieldAnswer != 0 {
+		ev.Answer = texts[rng.IntN(len(texts))]
 	}
 	return ev
 }
@@ -87,7 +99,7 @@ func TestJournalRoundTrip(t *testing.T) {
 	want = append(want, JournalLine{Event: submitted, Submission: &testSubmission})
 	var sampled []SampledToken
 	for range 20_000 {
-		ev := randomEvent(rng, EventStarted+EventKind(rng.IntN(int(EventDone))))
+		ev := randomEvent(rng, EventStarted+EventKind(rng.IntN(int(EventDone-EventStarted))))
 		if ev.Kind == EventTokens {
 			ev.Group, ev.Trace, ev.Token, ev.Tokens = int64(rng.IntN(9)), rng.Int32(), rng.Int32(), 7
 			sampled = append(sampled, SampledToken{ev.Group, ev.Trace, ev.Token})
@@ -101,6 +113,10 @@ func TestJournalRoundTrip(t *testing.T) {
 		j.record(ev)
 		want = append(want, line)
 	}
+	finished := Event{Kind: EventDone, Group: 3, Step: 6, Nanos: 7, Keeper: -1}
+	j.record(finished) // has its own call
+	j.done(finished, testOutcome)
+	want = append(want, JournalLine{Event: finished, Outcome: &testOutcome})
 	if err := j.close(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +146,7 @@ func TestJournalLines(t *testing.T) {
 		{Event{Kind: EventJudged, Group: 1, Trace: 2, Keeper: 0, Score: 0.1, Step: 3, Nanos: 4}, `{"kind":"judged","step":3,"nanos":4,"group":1,"trace":2,"keeper":0,"score":0.1}`},
 		{Event{Kind: EventJudged, Score: float32(math.NaN())}, `{"kind":"judged","step":0,"nanos":0,"group":0,"trace":0,"keeper":0,"score":null}`},
 		{Event{Kind: EventPruned, Group: 1, Trace: 2, Tokens: 9, Keeper: -1, Reason: `vote "decided"`, Blocks: 5, Bytes: 6, Step: 3, Nanos: 4}, `{"kind":"pruned","step":3,"nanos":4,"group":1,"trace":2,"tokens":9,"keeper":-1,"score":0,"reason":"vote \"decided\"","blocks":5,"bytes":6}`},
-		{Event{Kind: EventEnded, Group: 1, Trace: 2, Tokens: 9, State: 3, Blocks: 5}, `{"kind":"ended","step":0,"nanos":0,"group":1,"trace":2,"tokens":9,"state":"finished","blocks":5}`},
+		{Event{Kind: EventEnded, Group: 1, Trace: 2, Tokens: 9, State: 3, Answer: "2 < 3", Blocks: 5}, `{"kind":"ended","step":0,"nanos":0,"group":1,"trace":2,"tokens":9,"state":"finished","answer":"2 < 3","blocks":5}`},
 		{Event{Kind: EventStep, Step: 3, Nanos: 4, Rows: 5, PrefillRows: 6, JudgeRows: 7, Blocks: 8, JudgeBlocks: 9, Bytes: 10}, `{"kind":"step","step":3,"nanos":4,"rows":5,"prefill_rows":6,"judge_rows":7,"blocks":8,"judge_blocks":9,"bytes":10,"sampled":[[1,0,523],[1,4,88]]}`},
 	} {
 		got := string(appendEvent(nil, &c.ev, []SampledToken{{1, 0, 523}, {1, 4, 88}}))
@@ -333,7 +349,7 @@ func TestJournalOfARun(t *testing.T) {
 		}
 	}
 	text := journals[0].String()
-	for _, want := range []string{`"policy":"deepprune"`, `"settings":{"checkpoint":{"tokens":36}`, `"finishers":3`, `"kind":"judged"`, `"kind":"pruned"`, `"kind":"done"`} {
+	for _, want := range []string{`"policy":"deepprune"`, `"settings":{"checkpoint":{"tokens":36}`, `"finishers":3`, `"kind":"judged"`, `"kind":"pruned"`, `"state":"finished","answer":"`, `"kind":"done"`, `"votes":[{"answer":"`, `"clusters":[{"keeper":0,`, `"generated_tokens":`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the journal has no %s", want)
 		}

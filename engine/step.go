@@ -165,7 +165,7 @@ func (e *Engine) endTrace(t *trace, s prune.State) int {
 	if s == prune.Finished || s == prune.Length {
 		t.settle()
 	}
-	e.emit(t.group, Event{Kind: EventEnded, Trace: int32(t.index), Keeper: -1, State: uint8(s), Tokens: int32(len(t.tokens)), Blocks: int32(freed)})
+	e.emit(t.group, Event{Kind: EventEnded, Trace: int32(t.index), Keeper: -1, State: uint8(s), Answer: t.answer, Tokens: int32(len(t.tokens)), Blocks: int32(freed)})
 	t.group.queue = append(t.group.queue, prune.Event{Kind: prune.Ended, Trace: t.index, Keeper: -1})
 	return freed
 }
