@@ -81,8 +81,17 @@ type models struct {
 	description
 }
 
-// openPair loads the models that the flags name onto the device they name.
+// openPair is openModels as the commands that run groups see it.
 func openPair(f *engineFlags) (pair, error) {
+	m, err := openModels(f)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// openModels loads the models that the flags name onto the device they name.
+func openModels(f *engineFlags) (*models, error) {
 	device, err := openDevice(f)
 	if err != nil {
 		return nil, err
@@ -196,10 +205,15 @@ func (m *models) Text(ids []int32) string {
 
 func (m *models) Close() error { return m.device.Close() }
 
-func (m *models) Engine(journal io.Writer) (runner, error) {
-	e, err := engine.New(m.device, m.reasoner, m.judge, engine.Options{
+// newEngine makes an engine of the size that the flags ask for.
+func (m *models) newEngine(journal io.Writer) (*engine.Engine, error) {
+	return engine.New(m.device, m.reasoner, m.judge, engine.Options{
 		Slots: m.flags.slots, KVBytes: int64(m.flags.kvMemory), Journal: journal,
 	})
+}
+
+func (m *models) Engine(journal io.Writer) (runner, error) {
+	e, err := m.newEngine(journal)
 	if err != nil {
 		return nil, err
 	}
