@@ -23,6 +23,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 // page is a report as its page shows it.
 type page struct {
 	*Report
+	Style                     template.CSS
 	Vote                      Mean
 	Accuracy, Shares, KV, ROC template.HTML // plots; "" for none
 	Policies                  []pagePolicy
@@ -45,27 +46,16 @@ const colours = 8
 
 func class(i int) string { return fmt.Sprintf("s%d", i%colours) }
 
-// Indexes are the numbers of the classes for series.
-func (page) Indexes() []int {
-	list := make([]int, colours)
-	for i := range list {
-		list[i] = i
-	}
-	return list
-}
-
 // Page writes the report as one self-contained page with plots.
 func (r *Report) Page(w io.Writer) error {
-	p := page{Report: r, Vote: r.vote()}
+	p := page{Report: r, Style: template.CSS(plotStyle), Vote: r.vote(), Policies: r.pagePolicies()}
 	classes := make(map[string]string)
-	for i := range r.Policies {
-		q := pagePolicy{r.Policies[i], r.Policies[i].label(), class(i)}
+	for _, q := range p.Policies {
 		classes[q.Policy] = q.Class
-		p.Policies = append(p.Policies, q)
 		p.Live = p.Live || q.Live != nil
 	}
 	if len(r.Policies) > 0 {
-		p.Accuracy = template.HTML(r.accuracyPlot(p.Policies))
+		p.Accuracy = template.HTML(r.accuracyPlot(p.Policies).svg())
 		p.Shares = template.HTML(r.sharesPlot(p.Policies))
 	}
 	if len(r.Memory) > 0 {
@@ -84,9 +74,44 @@ func (r *Report) Page(w io.Writer) error {
 	return pageTemplate.Execute(w, p)
 }
 
+func (r *Report) pagePolicies() []pagePolicy {
+	list := make([]pagePolicy, len(r.Policies))
+	for i := range r.Policies {
+		list[i] = pagePolicy{r.Policies[i], r.Policies[i].label(), class(i)}
+	}
+	return list
+}
+
+// Plot writes the accuracy of each policy against its tokens as an SVG file that
+// needs nothing else.
+func (r *Report) Plot(w io.Writer) error {
+	policies := r.pagePolicies()
+	plot := r.accuracyPlot(policies)
+	plot.key(policies)
+	_, err := io.WriteString(w, plot.file())
+	return err
+}
+
+// key names the policies in the corner at the lower right, which the curve of
+// voting leaves empty.
+func (p *plot) key(policies []pagePolicy) {
+	const line, width = 20.0, 330.0
+	x, y := plotWidth-plotRight-width, plotTop+plotInnerH-line*float64(len(policies))-6
+	for _, q := range policies {
+		fmt.Fprintf(&p.b, `<g class="%s"><circle class="dot" cx="%.1f" cy="%.1f" r="5"/></g>`, q.Class, x, y+7)
+		p.text(x+12, y+11, "label", shorten(q.Label, 28))
+		p.text(x+width-62, y+11, "label end", percent(q.Accuracy.Mean))
+		p.text(x+width, y+11, "tick end", percent(q.WithJudge))
+		y += line
+	}
+	y = plotTop + plotInnerH - line*float64(len(policies)) - 10
+	p.text(x+width-62, y-2, "tick end", "accuracy")
+	p.text(x+width, y-2, "tick end", "tokens")
+}
+
 // accuracyPlot is accuracy against tokens, the judge's included, over the curve of
 // plain voting.
-func (r *Report) accuracyPlot(policies []pagePolicy) string {
+func (r *Report) accuracyPlot(policies []pagePolicy) *plot {
 	low, high, most := 1.0, 0.0, 0.0
 	take := func(m Mean, tokens float64) {
 		if m.Mean.Known() {
@@ -123,7 +148,7 @@ func (r *Report) accuracyPlot(policies []pagePolicy) string {
 				fmt.Sprintf("%s: %s with %s tokens", q.Label, share(q.Accuracy), count(q.Tokens.Total())))
 		}
 	}
-	return plot.svg()
+	return plot
 }
 
 // sharesPlot is the tokens of each policy as a bar in three parts.

@@ -16,7 +16,10 @@ import (
 	"deepprune/prune"
 )
 
-var pageFile = flag.String("page", "", "write the page of the example to this file, to look at")
+var (
+	pageFile = flag.String("page", "", "write the page of the example to this file, to look at")
+	plotFile = flag.String("plot", "", "write the plot of the example to this file, to look at")
+)
 
 // exampleReport is a report with everything in it, of made-up records.
 func exampleReport(t *testing.T) *Report {
@@ -118,6 +121,33 @@ func TestPage(t *testing.T) {
 		if err := xml.Unmarshal([]byte(p), new(struct{ XMLName xml.Name })); err != nil {
 			t.Errorf("plot %d: %v", i, err)
 		}
+	}
+}
+
+// TestPlot: the file is well-formed, carries its style and names every policy.
+func TestPlot(t *testing.T) {
+	r := exampleReport(t)
+	var b bytes.Buffer
+	if err := r.Plot(&b); err != nil {
+		t.Fatal(err)
+	}
+	if *plotFile != "" {
+		if err := os.WriteFile(*plotFile, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := xml.Unmarshal(b.Bytes(), new(struct {
+		XMLName xml.Name `xml:"http://www.w3.org/2000/svg svg"`
+	})); err != nil {
+		t.Error(err)
+	}
+	for _, p := range r.Policies {
+		if !strings.Contains(b.String(), ">"+shorten(p.label(), 28)+"</text>") {
+			t.Errorf("the plot does not name %s", p.label())
+		}
+	}
+	if text := b.String(); !strings.Contains(text, "prefers-color-scheme: dark") || strings.Contains(text, "NaN") {
+		t.Errorf("the plot begins with %.400q", text)
 	}
 }
 

@@ -1,14 +1,20 @@
 package eval
 
 import (
+	_ "embed"
 	"fmt"
 	"html"
 	"math"
 	"strings"
 )
 
-// plot draws into an SVG of fixed size. Colours are classes of the page's style
-// sheet, so that they follow its light and dark themes.
+// plotStyle is the style sheet of plots, with a light and a dark theme and the
+// classes of colours series.
+//
+//go:embed plot.css
+var plotStyle string
+
+// plot draws into an SVG of fixed size. Colours are classes of plotStyle.
 //
 //	left
 //	|   +--------------+ top
@@ -98,8 +104,15 @@ func (p *plot) dot(at xy, low, high float64, class, title string) {
 		class, html.EscapeString(title), x, p.y(low), p.y(high), x-4, p.y(low), x+4, x-4, p.y(high), x+4, x, p.y(at.y))
 }
 
-// svg ends the plot.
+// svg ends the plot, for a page with plotStyle.
 func (p *plot) svg() string { return p.b.String() + "</svg>" }
+
+// file ends the plot, as a file of its own.
+func (p *plot) file() string {
+	head, drawn, _ := strings.Cut(p.b.String(), ">")
+	return fmt.Sprintf("%s xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" font-family=\"system-ui, sans-serif\">\n<style>\n%s</style>\n<rect width=\"100%%\" height=\"100%%\" fill=\"var(--card)\"/>\n%s</svg>\n",
+		head, plotWidth, plotHeight, plotStyle, strings.ReplaceAll(drawn, "><", ">\n<"))
+}
 
 // ticks are about n round numbers from a to b.
 func ticks(a, b float64, n int) []float64 {

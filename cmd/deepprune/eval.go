@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -27,7 +29,7 @@ type evalFlags struct {
 	checkpoint      prune.Checkpoint
 	threshold       float64
 	judgePairs      int
-	out, html       string
+	out, html, plot string
 	resume, json    bool
 }
 
@@ -78,6 +80,7 @@ where it ended.`,
 	flags.StringVar(&f.out, "out", "", "`file` to keep a record of every run in")
 	flags.BoolVar(&f.resume, "resume", false, "keep what --out holds and do the rest")
 	flags.StringVar(&f.html, "html", "", "write a page with plots to this `file`")
+	flags.StringVar(&f.plot, "plot", "", "draw accuracy against tokens into this SVG `file`")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object instead of the tables")
 	f.samplingFlags.add(flags)
 	f.engineFlags.add(flags)
@@ -188,13 +191,19 @@ func (x *experiment) report(interrupted bool) error {
 			return err
 		}
 	}
-	if x.flags.html != "" {
-		var page strings.Builder
-		if err := r.Page(&page); err != nil {
-			return named("--html", err)
+	for _, f := range []struct {
+		flag, path string
+		draw       func(io.Writer) error
+	}{{"--html", x.flags.html, r.Page}, {"--plot", x.flags.plot, r.Plot}} {
+		if f.path == "" {
+			continue
 		}
-		if err := os.WriteFile(x.flags.html, []byte(page.String()), 0o644); err != nil {
-			return named("--html", err)
+		var text bytes.Buffer
+		if err := f.draw(&text); err != nil {
+			return named(f.flag, err)
+		}
+		if err := os.WriteFile(f.path, text.Bytes(), 0o644); err != nil {
+			return named(f.flag, err)
 		}
 	}
 	var err error

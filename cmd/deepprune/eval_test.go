@@ -21,12 +21,13 @@ func TestRealEval(t *testing.T) {
 	dataset := writeFile(t, "questions.jsonl", evalQuestions)
 	dir := t.TempDir()
 	stored, out, page := filepath.Join(dir, "traces.jsonl"), filepath.Join(dir, "records.jsonl"), filepath.Join(dir, "page.html")
+	plot := filepath.Join(dir, "plot.svg")
 	code, _, stderr := runReal(t, "judge", "sample", "--dataset", dataset, "-k", "8", "--prefix-tokens", "20", "--max-tokens", "56", "--out", stored)
 	if code != 0 {
 		t.Fatal(stderr)
 	}
 	// Thresholds on either side of what the judge says, whatever it has learnt.
-	args := []string{"eval", "--stored", stored, "-k", "8", "--live", "2", "--max-tokens", "56", "--checkpoint-tokens", "20", "--out", out, "--html", page, "--json", "--policy",
+	args := []string{"eval", "--stored", stored, "-k", "8", "--live", "2", "--max-tokens", "56", "--checkpoint-tokens", "20", "--out", out, "--html", page, "--plot", plot, "--json", "--policy",
 		"deepprune,deepprune:threshold=0.9:finishers=1,deepprune:threshold=0.2:confidence=1,deepprune-paper:threshold=0.6,random,early-vote,adaptive-consistency,equal-tokens,deepconf:window=8:warmup=3"}
 	code, stdout, stderr := runReal(t, args...)
 	if code != 0 {
@@ -52,6 +53,9 @@ func TestRealEval(t *testing.T) {
 	}
 	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("KV memory over time")) {
 		t.Errorf("the page: %.80q, %v", text, err)
+	}
+	if text, err := os.ReadFile(plot); err != nil || !bytes.HasPrefix(text, []byte("<svg ")) {
+		t.Errorf("the plot: %.80q, %v", text, err)
 	}
 
 	// Records that were cut are completed to the same report, the times excepted.
