@@ -93,6 +93,14 @@ func (v KV) Offset(id int32) int64 {
 type AttentionSpec struct {
 	Heads, KVHeads, HeadDim int
 	Scale                   float32 // multiplies q·k
+	// Window bounds what a row sees: at position p the last Window keys, the one at
+	// p included, which are those at positions above p-Window. 0: all of them.
+	Window int
+	// Sinks has one row with a column per head, or is nil: a logit, not multiplied
+	// by Scale, that joins the denominator of the head's softmax and nothing else
+	// (Xiao et al., "Efficient streaming language models with attention sinks",
+	// arXiv 2309.17453; learned, as gpt-oss has them).
+	Sinks Tensor
 }
 
 // RotarySpec says how queries and keys are normalised and rotated.
@@ -142,6 +150,12 @@ type Sampled struct {
 	Confidence float32
 }
 
+// TokenLogProb is a token and its log-probability.
+type TokenLogProb struct {
+	Token   int32
+	LogProb float32
+}
+
 // Device runs the operations of a decoder.
 type Device interface {
 	Info() Info
@@ -175,7 +189,9 @@ type Device interface {
 	// place, and writes k and v into the rows' KV slots.
 	RotaryWriteKV(qkv Tensor, spec *RotarySpec, kv KV, layer int, b *Batch)
 	// Attention reads q from qkv and keys and values from kv; row r sees the
-	// keys at positions 0 to b.Positions[r]. dst has Heads*HeadDim columns.
+	// keys at positions 0 to b.Positions[r], or the last of them by spec.Window.
+	// Whatever a key or value that no row sees holds does no harm, and partitions
+	// that no row sees are not read. dst has Heads*HeadDim columns.
 	Attention(dst, qkv Tensor, spec *AttentionSpec, kv KV, layer int, b *Batch)
 	// SwiGLU computes dst = silu(g) * u, where a row of gateUp is g and then u.
 	SwiGLU(dst, gateUp Tensor, rows int)

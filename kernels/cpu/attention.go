@@ -18,9 +18,10 @@ import (
 // What a query got from a partition, the weighted sum o and its (max, sum) under
 // the softmax, goes to a slot of its own:
 //
-//	slot = first[row] + head*partitions(row) + partition
+//	slot = first[row] + head*partitions(row) + partition - firstPartition(row)
 //
-// The second pass merges a query's slots in order of partition.
+// The second pass merges a query's slots in order of partition, and the head's
+// sink, if it has one.
 //
 // A masked key's score and value are not looked at, so what is left in a block
 // by its previous owner does no harm, whatever it is.
@@ -28,9 +29,12 @@ import (
 const (
 	// itemQueries is the number of queries computed together.
 	itemQueries = 96
-	// windowFloats bounds the memory of the slots to 32 MiB: a batch that needs more
-	// is computed in windows of rows.
-	windowFloats = 1 << 23
+	// slotFloats bounds the memory of the slots to 32 MiB: a batch that needs more is
+	// computed some rows at a time.
+	slotFloats = 1 << 23
+	// longestWindow bounds windows, so that sums of positions do not overflow: a
+	// wider one leaves out nothing.
+	longestWindow = 1 << 30
 )
 
 func (d *device) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec, kv kernels.KV, layer int, b *kernels.Batch) {
@@ -42,6 +46,19 @@ func (d *device) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec,
 		mismatch("attention: %d heads of %d into %d columns", spec.Heads, spec.HeadDim, j.dst.cols)
 	}
 	j.dst.must("attention", b.Rows())
+	switch {
+	case spec.Window < 0:
+		mismatch("attention: a window of %d keys", spec.Window)
+	case spec.Window > longestWindow:
+		j.spec.Window = 0
+	}
+	j.sinks = nil
+	if spec.Sinks != nil {
+		j.sinks = spec.Sinks.(*tensor).row(0)
+		if len(j.sinks) != spec.Heads {
+			mismatch("attention: %d sinks for %d heads", len(j.sinks), spec.Heads)
+		}
+	}
 	for lo := 0; lo < b.Rows(); {
 		hi := j.layOut(lo)
 		j.plan(lo, hi)
@@ -56,12 +73,13 @@ type attentionJob struct {
 	set      *set
 	dst, qkv *tensor
 	spec     kernels.AttentionSpec
+	sinks    []float32 // of each head, or nil
 	kv       layerKV
 	batch    *kernels.Batch
 
-	window int // floats in slots at most, but for a single row
+	memory int // floats in slots at most, but for a single row
 	items  []item
-	first  []int32   // of each row of the window, its first slot
+	first  []int32   // of each row that is computed now, its first slot
 	sums   []partial // of each slot
 	outs   []float32 // of each slot, headDim values
 }
@@ -79,19 +97,42 @@ type partial struct {
 	max, sum float32
 }
 
-// partitions is the number of partitions that row r reads.
+// span is a range of the keys of a partition, [from, to).
+type span struct {
+	from, to int32
+}
+
+// oldest is the position of the first key that a row at a position sees.
+func (j *attentionJob) oldest(position int32) int32 {
+	if j.spec.Window == 0 {
+		return 0
+	}
+	return max(0, position+1-int32(j.spec.Window))
+}
+
+// sees is the keys of a partition that a row at a position sees.
+func (j *attentionJob) sees(position, partition int32) span {
+	first := partition * kernels.PartitionKeys
+	return span{max(0, j.oldest(position)-first), min(kernels.PartitionKeys, position+1-first)}
+}
+
+// firstPartition is the first partition that row r reads, partitions their number.
+func (j *attentionJob) firstPartition(r int) int32 {
+	return j.oldest(j.batch.Positions[r]) / kernels.PartitionKeys
+}
+
 func (j *attentionJob) partitions(r int) int {
-	return int(j.batch.Positions[r])/kernels.PartitionKeys + 1
+	return int(j.batch.Positions[r]/kernels.PartitionKeys - j.firstPartition(r) + 1)
 }
 
 // layOut gives slots to the rows from lo on, and returns the first row that is
-// left for the next window.
+// left for the next time.
 func (j *attentionJob) layOut(lo int) (hi int) {
 	j.first = grow(j.first, j.batch.Rows())
 	slots := 0
 	for hi = lo; hi < j.batch.Rows(); hi++ {
 		n := j.spec.Heads * j.partitions(hi)
-		if hi > lo && (slots+n)*j.spec.HeadDim > j.window {
+		if hi > lo && (slots+n)*j.spec.HeadDim > j.memory {
 			break
 		}
 		j.first[hi] = int32(slots)
@@ -128,11 +169,15 @@ func (j *attentionJob) plan(lo, hi int) {
 }
 
 // readers is the range of rows of run Members[m] that read a unit's partition:
-// those at or behind its first key.
+// those at or behind its first key whose window reaches its last.
 func (j *attentionJob) readers(unit *kernels.Unit, m int32) (row, end int32) {
 	run := &j.batch.Runs[j.batch.Members[m]]
 	row, end = int32(run.Row), int32(run.Row+run.Rows)
-	return row + max(0, unit.Partition*kernels.PartitionKeys-j.batch.Positions[row]), end
+	first := unit.Partition*kernels.PartitionKeys - j.batch.Positions[row] // rows from row on
+	if w := j.spec.Window; w > 0 {
+		end = min(end, row+max(0, first+kernels.PartitionKeys-1+int32(w)))
+	}
+	return row + max(0, first), end
 }
 
 // chunk computes one item for one KV head.
@@ -145,7 +190,7 @@ func (j *attentionJob) chunk(w *worker, i int) {
 	w.queries = grow(w.queries, n*dim)
 	w.scores = grow(w.scores, n*kernels.PartitionKeys)
 	w.values = grow(w.values, n*width)
-	w.keys = grow(w.keys, n)
+	w.sees = grow(w.sees, n)
 	w.slots = grow(w.slots, n)
 	w.sums = grow(w.sums, n)
 
@@ -155,15 +200,16 @@ func (j *attentionJob) chunk(w *worker, i int) {
 		first, end := j.readers(unit, m)
 		row = max(row, first)
 		for ; row < end && left > 0; row, left = row+1, left-1 {
-			keys := min(kernels.PartitionKeys, j.batch.Positions[row]+1-unit.Partition*kernels.PartitionKeys)
+			sees := j.sees(j.batch.Positions[row], unit.Partition)
+			first := j.first[row] + unit.Partition - j.firstPartition(int(row))
 			heads := j.qkv.row(int(row))[head*group*dim:]
 			for g := range group {
 				to := w.queries[q*dim:][:dim]
 				for i, x := range heads[g*dim:][:dim] {
 					to[i] = x * j.spec.Scale
 				}
-				w.keys[q] = keys
-				w.slots[q] = j.first[row] + int32((head*group+g)*j.partitions(int(row))) + unit.Partition
+				w.sees[q] = sees
+				w.slots[q] = first + int32((head*group+g)*j.partitions(int(row)))
 				q++
 			}
 		}
@@ -184,60 +230,66 @@ func (j *attentionJob) chunk(w *worker, i int) {
 // blocks is the block table from the partition on.
 func (j *attentionJob) tile(w *worker, lo, hi, head int, blocks []int32) {
 	const most = kernels.PartitionKeys
-	dim, rows := j.spec.HeadDim, hi-lo
+	dim, rows, sees := j.spec.HeadDim, hi-lo, w.sees[lo:hi]
 	width := ceil(dim, panelWidth) * panelWidth
-	longest, equal := int32(0), true
-	for _, k := range w.keys[lo:hi] {
-		longest = max(longest, k)
-		equal = equal && k == w.keys[lo]
+	all := sees[0] // that any of them sees
+	for _, s := range sees {
+		all = span{min(all.from, s.from), max(all.to, s.to)}
 	}
-	n := ceil(int(longest), kernels.BlockSize)
+	b0, b1 := int(all.from)/kernels.BlockSize, ceil(int(all.to), kernels.BlockSize)
 	var keys, values [kernels.PartitionBlocks][]float32
-	for i, block := range blocks[:n] {
-		keys[i], values[i] = j.kv.head(head, block)
+	for i := b0; i < b1; i++ {
+		keys[i], values[i] = j.kv.head(head, blocks[i])
 	}
 
 	scores := w.scores[lo*most : hi*most]
-	for i := 0; i < n; i += 2 {
-		// An odd block is multiplied twice; the second result is masked.
+	for i := b0 &^ 1; i < b1; i += 2 {
+		// A block without a neighbour is multiplied twice; one result is masked.
 		j.set.matmul(rows, scores[i*lanes:], most, w.queries[lo*dim:], dim,
-			keys[i], keys[min(i+1, n-1)], lanes, dim, false)
+			keys[max(i, b0)], keys[min(i+1, b1-1)], lanes, dim, false)
 	}
-	j.set.softmax(scores, w.keys[lo:hi], w.sums[lo:hi])
+	j.set.softmax(scores, sees, w.sums[lo:hi])
 
-	// Rows that see different keys are multiplied one by one in the blocks where
-	// they differ, so that no row meets a value beyond its keys, not even with
-	// weight 0.
+	// Rows that see different keys of a block are multiplied one by one, so that no
+	// row meets a value that it does not see, not even with weight 0.
+	clear(w.values[lo*width : hi*width])
 	for d := 0; d < dim; d += panelWidth {
-		p0 := d * kernels.BlockSize
-		p1 := min(d+lanes, dim-lanes) * kernels.BlockSize
-		for i := range n {
-			v0, v1 := values[i][p0:], values[i][p1:]
-			out := w.values[lo*width+d:]
-			whole := (i + 1) * kernels.BlockSize
-			if equal || rowsSee(w.keys[lo:hi], whole) {
-				j.set.matmul(rows, out, width, scores[i*lanes:], most, v0, v1, lanes,
-					min(kernels.BlockSize, int(longest)-i*kernels.BlockSize), i > 0)
+		p0, p1 := d*kernels.BlockSize, min(d+lanes, dim-lanes)*kernels.BlockSize
+		for i := b0; i < b1; i++ {
+			block := span{int32(i) * kernels.BlockSize, int32(i+1) * kernels.BlockSize}
+			weigh := func(r, rows int, s span) {
+				skip := int(s.from) - i*kernels.BlockSize
+				j.set.matmul(rows, w.values[(lo+r)*width+d:], width, scores[r*most+int(s.from):], most,
+					values[i][p0+skip*lanes:], values[i][p1+skip*lanes:], lanes, int(s.to-s.from), true)
+			}
+			if s, same := sameIn(block, sees); same {
+				weigh(0, rows, s)
 				continue
 			}
-			for r := range rows {
-				see := min(kernels.BlockSize, int(w.keys[lo+r])-i*kernels.BlockSize)
-				if see > 0 {
-					j.set.matmul(1, out[r*width:], width, scores[r*most+i*lanes:], most, v0, v1, lanes, see, i > 0)
+			for r, s := range sees {
+				if s = s.in(block); s.from < s.to {
+					weigh(r, 1, s)
 				}
 			}
 		}
 	}
 }
 
-// rowsSee reports whether every row sees at least n keys.
-func rowsSee(keys []int32, n int) bool {
-	for _, k := range keys {
-		if int(k) < n {
-			return false
+// in is the part of s that lies in a block.
+func (s span) in(block span) span {
+	return span{max(s.from, block.from), min(s.to, block.to)}
+}
+
+// sameIn reports whether all rows see the same keys of a block, at least one, and
+// which.
+func sameIn(block span, sees []span) (span, bool) {
+	first := sees[0].in(block)
+	for _, s := range sees[1:] {
+		if s.in(block) != first {
+			return span{}, false
 		}
 	}
-	return true
+	return first, first.from < first.to
 }
 
 // mergeJob merges the slots of rows lo to hi.
@@ -253,19 +305,26 @@ func (j *mergeJob) chunk(_ *worker, i int) {
 		for h := range j.spec.Heads {
 			slot := int(j.first[r]) + h*n
 			out := j.dst.row(r)[h*j.spec.HeadDim:][:j.spec.HeadDim]
-			j.combine(out, j.sums[slot:slot+n], j.outs[slot*j.spec.HeadDim:])
+			sink := float32(math.Inf(-1))
+			if j.sinks != nil {
+				sink = j.sinks[h]
+			}
+			j.combine(out, j.sums[slot:slot+n], j.outs[slot*j.spec.HeadDim:], sink)
 		}
 	}
 }
 
-// combine computes Σ outs[p]·e[p] / Σ sum[p]·e[p] with e[p] = exp(max[p]-M), M
-// the largest max.
-func (j *mergeJob) combine(dst []float32, sums []partial, outs []float32) {
-	m := float32(math.Inf(-1))
+// combine computes Σ outs[p]·e[p] / (exp(sink-M) + Σ sum[p]·e[p]) with e[p] =
+// exp(max[p]-M), M the largest of all max and sink.
+func (j *mergeJob) combine(dst []float32, sums []partial, outs []float32, sink float32) {
+	m := sink
 	for _, p := range sums {
 		m = max(m, p.max)
 	}
 	var total float32
+	if j.sinks != nil {
+		total = exp(sink - m)
+	}
 	for _, p := range sums {
 		total += float32(p.sum * exp(p.max-m))
 	}

@@ -57,7 +57,7 @@ func New(opts Options) (kernels.Device, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return &device{set: s, pool: newPool(threads), attention: attentionJob{window: windowFloats}}, nil
+	return &device{set: s, pool: newPool(threads), attention: attentionJob{memory: slotFloats}}, nil
 }
 
 // KernelSets lists the kernel sets that this machine can run, the best first.

@@ -50,13 +50,13 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// TestWindows lets attention have memory for few rows at a time.
-func TestWindows(t *testing.T) {
+// TestFewSlots lets attention have memory for few rows at a time.
+func TestFewSlots(t *testing.T) {
 	want := kerneltest.Bits(t, newDevice(t, Options{}), 8)
-	for _, window := range []int{1, 5000, 100_000} {
+	for _, floats := range []int{1, 5000, 100_000} {
 		d := newDevice(t, Options{})
-		d.(*device).attention.window = window
-		sameBits(t, "in windows", kerneltest.Bits(t, d, 8), want)
+		d.(*device).attention.memory = floats
+		sameBits(t, "with few slots", kerneltest.Bits(t, d, 8), want)
 	}
 }
 

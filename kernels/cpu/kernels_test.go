@@ -96,33 +96,37 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestSoftmax compares each set's softmax with its twin for every number of keys,
-// beside garbage where keys are not seen.
+// TestSoftmax compares each set's softmax with its twin for every range of keys
+// that starts or ends with the partition and some others, beside garbage where
+// keys are not seen.
 func TestSoftmax(t *testing.T) {
 	const n = kernels.PartitionKeys
 	nan := float32(math.NaN())
 	for _, s := range sets() {
 		for rows := range maxTile + 1 {
 			for keys := 1; keys <= n; keys++ {
-				got, seen := randomFloats(rows*n), make([]int32, rows)
+				got, sees := randomFloats(rows*n), make([]span, rows)
 				for r := range rows {
-					seen[r] = int32(1 + (keys+7*r)%n)
-					for i := int(seen[r]); i < n; i++ {
-						got[r*n+i] = nan
+					to := int32(1 + (keys+7*r)%n)
+					sees[r] = [...]span{{0, to}, {to - 1, n}, {to / 3, to}}[r%3]
+					for i := range int32(n) {
+						if i < sees[r].from || i >= sees[r].to {
+							got[r*n+int(i)] = nan
+						}
 					}
 				}
 				want := append([]float32(nil), got...)
 				gotSums, wantSums := make([]partial, rows), make([]partial, rows)
-				s.softmax(got, seen, gotSums)
-				softmaxGo(want, seen, wantSums)
+				s.softmax(got, sees, gotSums)
+				softmaxGo(want, sees, wantSums)
 				for r := range rows {
 					g, w := gotSums[r], wantSums[r]
 					if g.max != w.max || !(math.Abs(float64(g.sum-w.sum)) <= 1e-5*float64(w.sum)) {
-						t.Fatalf("%s: row %d of %d, %d keys: %v; want %v", s.name, r, rows, seen[r], g, w)
+						t.Fatalf("%s: row %d of %d, keys %v: %v; want %v", s.name, r, rows, sees[r], g, w)
 					}
 					for i, v := range want[r*n:][:n] {
 						if x := got[r*n+i]; !(math.Abs(float64(x-v)) <= 1e-6*float64(v)) {
-							t.Fatalf("%s: row %d of %d, %d keys: weight %d = %v; want %v", s.name, r, rows, seen[r], i, x, v)
+							t.Fatalf("%s: row %d of %d, keys %v: weight %d = %v; want %v", s.name, r, rows, sees[r], i, x, v)
 						}
 					}
 				}

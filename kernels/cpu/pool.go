@@ -13,14 +13,15 @@ type job interface {
 
 // worker is what one of the computing goroutines owns.
 type worker struct {
-	tile        [maxTile * panelWidth]float32 // output of a panel that dst has no room for
-	row         []float32                     // a row of a weight that is being packed
-	queries     []float32
-	scores      []float32
-	values      []float32
-	sums        []partial
-	keys, slots []int32
-	sampler     sampler
+	tile    [maxTile * panelWidth]float32 // output of a panel that dst has no room for
+	row     []float32                     // a row of a weight that is being packed
+	queries []float32
+	scores  []float32
+	values  []float32
+	sums    []partial
+	sees    []span  // of each query, in its partition
+	slots   []int32 // of each query
+	sampler sampler
 }
 
 // pool runs jobs on its workers. A job is announced in state, one word:

@@ -41,8 +41,9 @@ type set struct {
 	// below exp(-87.3) and NaNs become 0.
 	expSum func(dst, x []float32, shift, scale float32) float32
 	// softmax turns each row of PartitionKeys scores into exp(score - max) over
-	// its first keys[row], the rest into 0 whatever it is. It notes max and sum.
-	softmax func(scores []float32, keys []int32, sums []partial)
+	// what it sees, at least one key, the rest into 0 whatever it is. It notes max
+	// and sum.
+	softmax func(scores []float32, sees []span, sums []partial)
 }
 
 var plain = &set{

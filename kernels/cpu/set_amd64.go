@@ -97,7 +97,7 @@ func maximumAVX2(x []float32) float32
 func expSumAVX2(dst, x []float32, shift, scale float32) float32
 
 //go:noescape
-func softmaxAVX512(scores []float32, keys []int32, sums []partial)
+func softmaxAVX512(scores []float32, sees []span, sums []partial)
 
 // The assembly takes whole vectors, at least one; the plain kernels take the
 // rest.
@@ -174,11 +174,13 @@ func expSumVector(dst, x []float32, shift, scale float32) float32 {
 	return sum
 }
 
-func softmaxVector(scores []float32, keys []int32, sums []partial) {
-	for i, n := range keys {
+func softmaxVector(scores []float32, sees []span, sums []partial) {
+	for i, s := range sees {
 		row := scores[i*kernels.PartitionKeys:][:kernels.PartitionKeys]
-		for j := int(n); j < len(row); j++ {
-			row[j] = float32(math.Inf(-1))
+		for j := range row {
+			if j < int(s.from) || j >= int(s.to) {
+				row[j] = float32(math.Inf(-1))
+			}
 		}
 		m := maximumAVX2(row)
 		sums[i] = partial{m, expSumAVX2(row, row, m, 1)}

@@ -46,11 +46,11 @@ GLOBL exp<>(SB), RODATA|NOPTR, $52
 	VADDPS       Z26, y, y; \
 	VSCALEFPS.Z  n, y, mask, y
 
-// func softmaxAVX512(scores []float32, keys []int32, sums []partial)
+// func softmaxAVX512(scores []float32, sees []span, sums []partial)
 TEXT ·softmaxAVX512(SB), NOSPLIT, $0-72
 	MOVQ scores_base+0(FP), DI
-	MOVQ keys_base+24(FP), SI
-	MOVQ keys_len+32(FP), CX
+	MOVQ sees_base+24(FP), SI
+	MOVQ sees_len+32(FP), CX
 	MOVQ sums_base+48(FP), DX
 	TESTQ CX, CX
 	JZ    done
@@ -74,11 +74,16 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-72
 	VPADDD       Z15, Z30, Z31
 
 row:
-	VPBROADCASTD (SI), Z0
-	VPCMPD       $1, Z0, Z28, K1 // lane < keys
+	VPBROADCASTD (SI), Z5
+	VPBROADCASTD 4(SI), Z0
+	VPCMPD       $1, Z0, Z28, K1 // lane < to
 	VPCMPD       $1, Z0, Z29, K2
 	VPCMPD       $1, Z0, Z30, K3
 	VPCMPD       $1, Z0, Z31, K4
+	VPCMPD       $5, Z5, Z28, K1, K1 // lane >= from
+	VPCMPD       $5, Z5, Z29, K2, K2
+	VPCMPD       $5, Z5, Z30, K3, K3
+	VPCMPD       $5, Z5, Z31, K4, K4
 	VBLENDMPS    (DI), Z27, K1, Z0
 	VBLENDMPS    64(DI), Z27, K2, Z1
 	VBLENDMPS    128(DI), Z27, K3, Z2
@@ -132,7 +137,7 @@ row:
 	VMOVSS        X4, 4(DX)
 
 	ADDQ $256, DI
-	ADDQ $4, SI
+	ADDQ $8, SI
 	ADDQ $8, DX
 	DECQ CX
 	JNZ  row

@@ -152,12 +152,14 @@ func expSumGo(dst, x []float32, shift, scale float32) float32 {
 	return sum
 }
 
-func softmaxGo(scores []float32, keys []int32, sums []partial) {
-	for i, n := range keys {
+func softmaxGo(scores []float32, sees []span, sums []partial) {
+	for i, s := range sees {
 		row := scores[i*kernels.PartitionKeys:][:kernels.PartitionKeys]
-		m := maximumGo(row[:n])
-		sums[i] = partial{m, expSumGo(row[:n], row[:n], m, 1)}
-		clear(row[n:])
+		seen := row[s.from:s.to]
+		m := maximumGo(seen)
+		sums[i] = partial{m, expSumGo(seen, seen, m, 1)}
+		clear(row[:s.from])
+		clear(row[s.to:])
 	}
 }
 

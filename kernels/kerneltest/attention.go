@@ -9,7 +9,10 @@ import (
 // rotary compares the rotation with its formula. Normalising has the error of
 // RMSNorm, the rotation adds two roundings of each product.
 func (h *harness) rotary() {
-	for _, g := range []geometry{{1, 2, 1, 32}, {1, 4, 2, 48}, {1, 3, 3, 80}, {1, 8, 1, 128}} {
+	for _, g := range []geometry{
+		{layers: 1, heads: 2, kvHeads: 1, dim: 32}, {layers: 1, heads: 4, kvHeads: 2, dim: 48},
+		{layers: 1, heads: 3, kvHeads: 3, dim: 80}, {layers: 1, heads: 8, kvHeads: 1, dim: 128},
+	} {
 		for _, normed := range []bool{false, true} {
 			h.rotaryOf(g, normed)
 		}
@@ -80,6 +83,11 @@ var geometries = []geometry{
 	{layers: 1, heads: 4, kvHeads: 4, dim: 80},
 	{layers: 1, heads: 8, kvHeads: 2, dim: 128},
 	{layers: 2, heads: 2, kvHeads: 2, dim: 16},
+	{layers: 2, heads: 8, kvHeads: 2, dim: 64, window: 50, sinks: true},
+	{layers: 1, heads: 4, kvHeads: 2, dim: 32, window: 1},
+	{layers: 2, heads: 3, kvHeads: 1, dim: 48, window: 64},
+	{layers: 1, heads: 2, kvHeads: 2, dim: 80, window: 75, sinks: true},
+	{layers: 1, heads: 2, kvHeads: 1, dim: 32, window: 1 << 40},
 }
 
 // attention runs several groups of sequences that share their beginnings, at
@@ -166,6 +174,28 @@ func (h *harness) causality() {
 		}
 		got := w.compute([]part{{s, len(s.rows)}})
 		h.same("attention before what is not finite", got[:len(want)], want)
+	}
+}
+
+// windows computes the last rows of sequences whose blocks before the window were
+// given to somebody else, who left in them what would ruin a result.
+func (h *harness) windows() {
+	for _, g := range geometries {
+		if g.window == 0 || g.window > 100 {
+			continue
+		}
+		g.layers = 1
+		w := newWorld(h, g, 60)
+		s := w.add(nil, h.between(140, 250))
+		rows := h.between(1, 30)
+		w.run([]part{{s, len(s.rows) - rows}})
+		want := w.compute([]part{{s, rows}})
+		w.check([]part{{s, rows}}, want)
+		poisoned := w.block()
+		for i := range max(0, s.done-g.window+1) / kernels.BlockSize {
+			s.blocks[i] = poisoned
+		}
+		h.same("attention after the window moved on", w.compute([]part{{s, rows}}), want)
 	}
 }
 

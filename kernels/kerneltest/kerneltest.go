@@ -45,6 +45,7 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		{"attention", (*harness).attention},
 		{"chunks", (*harness).chunks},
 		{"causality", (*harness).causality},
+		{"windows", (*harness).windows},
 		{"sharing", (*harness).sharing},
 		{"greedy", (*harness).greedy},
 		{"filters", (*harness).filters},
@@ -229,7 +230,7 @@ func Bits(t testing.TB, d kernels.Device, seed uint64) []float32 {
 			all = append(all, float32(s.Token), s.LogProb)
 		}
 	}
-	w := newWorld(h, geometry{layers: 2, heads: 6, kvHeads: 2, dim: 32}, 80)
+	w := newWorld(h, geometry{layers: 2, heads: 6, kvHeads: 2, dim: 32, window: 70, sinks: true}, 80)
 	for range 4 {
 		w.add(nil, h.between(40, 150))
 	}

@@ -6,7 +6,11 @@ import (
 	"deepprune/kernels"
 )
 
-type geometry struct{ layers, heads, kvHeads, dim int }
+type geometry struct {
+	layers, heads, kvHeads, dim int
+	window                      int  // of every second layer, 0 for none
+	sinks                       bool // whether the heads have sinks
+}
 
 // world is a KV arena with sequences in it, kept beside a plain copy of every
 // key and value, so that attention can be checked against all it should see.
@@ -14,8 +18,9 @@ type world struct {
 	*harness
 	geometry
 	kv        kernels.KV
-	spec      kernels.RotarySpec
-	blocks    int32 // handed out so far
+	spec      kernels.RotarySpec // without Window
+	sinks     []float32          // of each head, or nil
+	blocks    int32              // handed out so far
 	limit     int32
 	sequences []*sequence
 }
@@ -54,6 +59,10 @@ func newWorld(h *harness, g geometry, blocks int32) *world {
 		AttentionSpec: kernels.AttentionSpec{Heads: g.heads, KVHeads: g.kvHeads, HeadDim: g.dim, Scale: float32(1 / math.Sqrt(float64(g.dim)))},
 		Cos:           h.upload(cos, positions, g.dim/2),
 		Sin:           h.upload(make([]float32, len(cos)), positions, g.dim/2),
+	}
+	if g.sinks {
+		w.sinks = h.floats(g.heads)
+		w.spec.Sinks = h.upload(w.sinks, 1, g.heads)
 	}
 	poison := [4]float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), -math.MaxFloat32}
 	data := make([]float32, kernels.BlockSize*w.cols())
@@ -161,11 +170,16 @@ func (w *world) compute(parts []part) []float32 {
 		w.d.RotaryWriteKV(qkv, &w.spec, w.kv, layer, &b)
 		w.same("rotation by nothing", w.read(qkv, b.Rows()), x)
 		dst := w.tensor(b.Rows(), w.heads*w.dim)
-		w.d.Attention(dst, qkv, &w.spec.AttentionSpec, w.kv, layer, &b)
+		spec := w.spec.AttentionSpec
+		spec.Window = w.windowOf(layer)
+		w.d.Attention(dst, qkv, &spec, w.kv, layer, &b)
 		out = append(out, w.read(dst, b.Rows())...)
 	}
 	return out
 }
+
+// windowOf is the window of a layer: every second has one, the first included.
+func (w *world) windowOf(layer int) int { return w.window * (1 - layer%2) }
 
 func layerScale(layer int) float32 { return 1 - 1.5*float32(layer%2) + float32(layer)/8 }
 
@@ -179,7 +193,7 @@ func (w *world) run(parts []part) []float32 {
 }
 
 // check compares the attention of the parts, not yet marked as done, with the
-// reference: softmax over all keys, in float64. A score of d products has an
+// reference: softmax over all keys it sees, in float64. A score of d products has an
 // error of (d+2)·u·Σ|q·k|, which changes a weight by as much, relatively, and so
 // does the sum of weights; sums over n keys and the exponential add to it. (The
 // race detector would only slow the reference down.)
@@ -194,10 +208,19 @@ func (w *world) check(parts []part, out []float32) {
 				for head := range w.heads {
 					q := p.sequence.rows[pos][head*w.dim:][:w.dim]
 					kvHead := head / (w.heads / w.kvHeads)
-					scores := make([]float64, pos+1)
-					largest, worst := math.Inf(-1), 0.0
-					for j := range scores {
-						k := p.sequence.rows[j][(w.heads+kvHead)*w.dim:][:w.dim]
+					oldest := 0
+					if window := w.windowOf(layer); window > 0 {
+						oldest = max(0, pos-window+1)
+					}
+					seen := p.sequence.rows[oldest : pos+1]
+					scores := make([]float64, len(seen))
+					largest, worst, sink := math.Inf(-1), 0.0, math.Inf(-1)
+					if w.sinks != nil {
+						sink = float64(w.sinks[head])
+						largest = sink
+					}
+					for j, row := range seen {
+						k := row[(w.heads+kvHead)*w.dim:][:w.dim]
 						dot, abs := 0.0, 0.0
 						for d := range q {
 							x := f * float64(q[d]) * f * float64(k[d]) * float64(w.spec.Scale)
@@ -208,11 +231,11 @@ func (w *world) check(parts []part, out []float32) {
 						largest, worst = max(largest, dot), max(worst, abs)
 					}
 					want, abs := make([]float64, w.dim), make([]float64, w.dim)
-					sum := 0.0
+					sum := math.Exp(sink - largest)
 					for j, s := range scores {
 						e := math.Exp(s - largest)
 						sum += e
-						for d, v := range p.sequence.rows[j][(w.heads+w.kvHeads+kvHead)*w.dim:][:w.dim] {
+						for d, v := range seen[j][(w.heads+w.kvHeads+kvHead)*w.dim:][:w.dim] {
 							want[d] += e * f * float64(v)
 							abs[d] += e * math.Abs(f*float64(v))
 						}
