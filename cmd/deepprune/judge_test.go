@@ -210,6 +210,17 @@ func TestJudgeEval(t *testing.T) {
 	if p.Giveaway != 0.2 { // "2?" of the five traces with an answer
 		t.Errorf("giveaway %v; want 0.2", p.Giveaway)
 	}
+	scores := filepath.Join(t.TempDir(), "scores.jsonl")
+	if code, _, stderr = callJudge(&fakeScorer{}, "judge", "eval", "--traces", traces, "--scores", scores); code != 0 {
+		t.Fatal(stderr)
+	}
+	lines, err := os.ReadFile(scores)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"prefixes":"as stored","question":"6*7","a":"one","b":"three","same":false,"score":0.1}` + "\n"; strings.Count(string(lines), "\n") != 4 || !strings.Contains(string(lines), want) {
+		t.Errorf("scores\n%s\nlack %s", lines, want)
+	}
 	if code, stdout, stderr = callJudge(&fakeScorer{}, "judge", "eval", "--traces", traces, "--prefix-tokens", "2,6", "--prefix-words", "1"); code != 0 {
 		t.Fatal(stderr)
 	}

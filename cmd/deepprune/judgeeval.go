@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 type judgeEvalFlags struct {
 	engineFlags
 	traces, pairs string
+	scores        string
 	tokens, words []int
 	most, limit   int
 	questionOnly  bool
@@ -52,6 +54,7 @@ calibration error.`,
 	flags.IntVar(&f.limit, "limit", 0, "no more than this many questions; 0 for all")
 	flags.BoolVar(&f.questionOnly, "question-only", false, "show the judge the question in place of both prefixes: for one that was trained so")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of drawn pairs and of the intervals")
+	flags.StringVar(&f.scores, "scores", "", "`file` to write every pair with its score to")
 	f.addDevice(flags)
 	f.kvMemory, f.slots, f.model = 64<<20, 1, "none"
 	flags.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")
@@ -124,6 +127,13 @@ func (a *app) judgeEval(f *judgeEvalFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	var scored *scoresFile
+	if f.scores != "" {
+		if scored, err = createScores(f.scores); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, scored.close()) }()
+	}
 	report := &eval.JudgeReport{Schema: 1, Judge: s.Name(), Source: f.traces + f.pairs, Questions: len(questions)}
 	cuttings := f.cuttings(s)
 	if f.pairs != "" {
@@ -150,6 +160,9 @@ func (a *app) judgeEval(f *judgeEvalFlags) (err error) {
 		}
 		scores, err := a.scorePairs(s, pairs, f.questionOnly, questions)
 		if err != nil {
+			return err
+		}
+		if err := scored.write(cut.name, pairs, questions, scores); err != nil {
 			return err
 		}
 		p := eval.NewPrefixReport(cut.name, pairs, scores, s.Threshold(), f.seed)
@@ -193,6 +206,45 @@ func (a *app) scorePairs(s scorer, pairs []eval.Pair, questionOnly bool, questio
 		m.show(end, "")
 	}
 	return scores, nil
+}
+
+// scoresFile is a file of pairs with their scores that is being written. Nothing is
+// written to a nil one.
+type scoresFile struct {
+	file *os.File
+	w    *bufio.Writer
+}
+
+// scoredPair is a line of it.
+type scoredPair struct {
+	Prefixes string `json:"prefixes"` // how they were cut, as the table says it
+	eval.StoredPair
+	Score float64 `json:"score"`
+}
+
+func createScores(name string) (*scoresFile, error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, named("--scores", err)
+	}
+	return &scoresFile{file, bufio.NewWriter(file)}, nil
+}
+
+func (s *scoresFile) write(prefixes string, pairs []eval.Pair, questions []string, scores []float64) error {
+	if s == nil {
+		return nil
+	}
+	for i, p := range pairs {
+		line := scoredPair{prefixes, eval.StoredPair{Question: questions[p.Question], A: p.A, B: p.B, Same: p.Same}, scores[i]}
+		if err := eval.WriteJSON(s.w, line); err != nil {
+			return named("--scores", err)
+		}
+	}
+	return nil
+}
+
+func (s *scoresFile) close() error {
+	return named("--scores", errors.Join(s.w.Flush(), s.file.Close()))
 }
 
 // needTexts refuses a question whose whole texts are not stored, if a flag needs
