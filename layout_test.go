@@ -40,7 +40,7 @@ var layers = []layer{
 	},
 	{
 		folder: "server",
-		ours:   []string{"server/...", "engine", "prune", "model"},
+		ours:   []string{"server/...", "engine", "engine/constrain", "prune", "model"},
 		why:    "speaks HTTP to one side and groups to the other",
 	},
 	{
@@ -52,6 +52,10 @@ var layers = []layer{
 		folder: "engine",
 		ours:   []string{"engine/...", "prune", "model", "weights", "kvcache", "kernels"}, // weights: a judge's prompt is a file of its checkpoint
 		why:    "runs on any device and any checkpoint: it knows kernels.Device, not what implements it",
+	},
+	{
+		folder: "engine/constrain",
+		why:    "a language and the tokens that stay in it; knows no model",
 	},
 	{
 		folder: "prune",

@@ -29,10 +29,11 @@ func (e *Engine) endGroup(g *Group, rest prune.State, err error, warning string)
 			break
 		}
 	}
+	g.show()
 	g.result, g.err = e.result(g, warning), err
 	e.emit(g, Event{Kind: EventDone, Keeper: -1})
 	e.journal.done(Event{Group: g.id, Step: e.steps, Nanos: time.Since(e.start).Nanoseconds()}, g.result.outcome())
-	close(g.done)
+	g.end()
 }
 
 // result takes the vote and draws up the account of a group.
@@ -130,7 +131,7 @@ func (g *Group) doubts(r *Result) string {
 func (t *trace) result() TraceResult {
 	r := TraceResult{
 		Index: t.index, State: t.state, Tokens: len(t.tokens), Answer: t.answer,
-		Reason: t.reason, TokenIDs: t.tokens, Text: string(t.text),
+		Reason: t.reason, TokenIDs: t.tokens, Text: string(t.text), LogProbs: t.logProbs, End: t.end,
 	}
 	if t.state == prune.Pruned {
 		tokens, step := len(t.tokens), t.prunedAt

@@ -27,6 +27,8 @@ type Group struct {
 	result *Result // valid after done, nil if the group never ran
 	err    error   // valid after done
 
+	progress progress
+
 	// From here on owned by the step loop.
 	unwatch     func() bool // stops watching ctx
 	decider     prune.Decider
@@ -128,6 +130,9 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 	if r.Params, err = e.completeParams(r.Params, len(prompt)); err != nil {
 		return nil, err
 	}
+	if err := notYet(&r); err != nil {
+		return nil, err
+	}
 	if p, ok := r.Policy.(interface{ IgnoresEOS() bool }); ok && p.IgnoresEOS() {
 		r.Params.IgnoreEOS = true
 	}
@@ -148,46 +153,16 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 	return g, nil
 }
 
-// completeParams fills in defaults and refuses what makes no sense.
-func (e *Engine) completeParams(p Params, prompt int) (Params, error) {
-	gen := e.reasoner.Generation
-	if p.Temperature == 0 {
-		p.Temperature = gen.Temperature
-	}
-	if p.TopK == 0 {
-		p.TopK = gen.TopK
-	}
-	if p.TopP == 0 {
-		p.TopP = gen.TopP
-	}
+// notYet refuses what is declared and not carried out yet.
+func notYet(r *Request) error {
+	p := &r.Params
 	switch {
-	case p.Temperature != p.Temperature || p.Temperature > 100:
-		return p, fmt.Errorf("%w: temperature: %v is not a number up to 100", ErrInvalid, p.Temperature)
-	case p.TopK < 0:
-		return p, fmt.Errorf("%w: top_k: %d is negative", ErrInvalid, p.TopK)
-	case !(p.TopP >= 0 && p.TopP <= 1):
-		return p, fmt.Errorf("%w: top_p: %v is not between 0 and 1", ErrInvalid, p.TopP)
-	case !(p.MinP >= 0 && p.MinP <= 1):
-		return p, fmt.Errorf("%w: min_p: %v is not between 0 and 1", ErrInvalid, p.MinP)
-	case p.MaxTokens < 0:
-		return p, fmt.Errorf("%w: max_tokens: %d is negative", ErrInvalid, p.MaxTokens)
+	case p.FrequencyPenalty != 0 || p.PresencePenalty != 0 || p.RepetitionPenalty != 0 && p.RepetitionPenalty != 1,
+		len(p.LogitBias) > 0, p.MinTokens > 0, p.LogProbs, p.TopLogProbs > 0,
+		r.PromptLogProbs, r.PromptOnly, r.Constraint != nil:
+		return fmt.Errorf("%w: penalties, biases, log-probabilities and constraints are not carried out yet", ErrInvalid)
 	}
-	for _, s := range p.Stop {
-		if s == "" {
-			return p, fmt.Errorf("%w: stop: a stop string is empty", ErrInvalid)
-		}
-	}
-	room := e.reasoner.MaxContext() - prompt
-	if room < 1 {
-		return p, fmt.Errorf("%w: the prompt has %d tokens, the context of %s %d", ErrTooLarge, prompt, e.reasoner.Name, e.reasoner.MaxContext())
-	}
-	if p.MaxTokens > room {
-		return p, fmt.Errorf("%w: max_tokens: %d after a prompt of %d exceed the context of %d", ErrTooLarge, p.MaxTokens, prompt, e.reasoner.MaxContext())
-	}
-	if p.MaxTokens == 0 {
-		p.MaxTokens = room
-	}
-	return p, nil
+	return nil
 }
 
 // checkFits refuses what could never run even alone: one trace at its longest
@@ -215,6 +190,9 @@ func (e *Engine) accept(g *Group) {
 	k := g.req.Traces
 	g.snapshot = prune.Snapshot{Seed: g.req.Seed, Traces: make([]prune.Trace, k)}
 	g.traces = make([]trace, k)
+	g.progress.mu.Lock()
+	g.progress.traces = make([]Progress, k)
+	g.progress.mu.Unlock()
 	for i := range g.traces {
 		g.traces[i].init(g, i)
 	}
@@ -268,5 +246,13 @@ func (g *Group) fail(err error) {
 	if g.events != nil {
 		close(g.events)
 	}
+	g.end()
+}
+
+// end tells all who wait that the group is finished; its result is set.
+func (g *Group) end() {
 	close(g.done)
+	g.progress.mu.Lock()
+	defer g.progress.mu.Unlock()
+	g.progress.tell()
 }

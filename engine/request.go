@@ -1,6 +1,9 @@
 package engine
 
-import "deepprune/prune"
+import (
+	"deepprune/engine/constrain"
+	"deepprune/prune"
+)
 
 // Request is a question and how to answer it.
 type Request struct {
@@ -15,26 +18,21 @@ type Request struct {
 	Params Params
 	// Seed is the seed of all random draws of the group.
 	Seed uint64
+	// Constraint is the language that the text of every trace belongs to; nil for
+	// none. A trace ends when its text is complete and cannot go on.
+	Constraint *constrain.Grammar
+	// ConstraintAfter is the text behind which Constraint begins, "</think>" say:
+	// with the token after the one that completes its first occurrence. If it is
+	// empty the whole text is constrained.
+	ConstraintAfter string
+	// PromptLogProbs asks for the log-probabilities of the prompt's own tokens, and
+	// the Params.TopLogProbs likeliest beside each: see Group.PromptLogProbs. The
+	// prompt is then computed in full, whatever of it is cached.
+	PromptLogProbs bool
+	// PromptOnly has nothing generated: the group ends once its prompt is computed,
+	// each trace with no token and the end EndLength.
+	PromptOnly bool
 	// EventBuffer is the number of events that a reader of Group.Events may fall
 	// behind; 0 means no events.
 	EventBuffer int
-}
-
-// Params says how a trace is decoded. The zero value of a field means the
-// default of the checkpoint (generation_config.json), where it has one.
-type Params struct {
-	// Temperature divides the logits; negative means greedy.
-	Temperature float64 `json:"temperature"`
-	TopK        int     `json:"top_k"`
-	TopP        float64 `json:"top_p"`
-	MinP        float64 `json:"min_p"`
-	// MaxTokens bounds the generated tokens of a trace; 0 means all that the
-	// context length allows.
-	MaxTokens int `json:"max_tokens"`
-	// Stop ends a trace at the first of these strings.
-	Stop []string `json:"stop,omitempty"`
-	// StopTokens end a trace, beside the end-of-text ids of the checkpoint.
-	StopTokens []int32 `json:"stop_tokens,omitempty"`
-	// IgnoreEOS lets traces run to MaxTokens whatever they say.
-	IgnoreEOS bool `json:"ignore_eos,omitempty"`
 }

@@ -22,6 +22,10 @@ type Result struct {
 	Device   Device        `json:"device"`
 	Model    string        `json:"model"`
 	Judge    string        `json:"judge"`
+
+	// PromptLogProbs are those of the prompt's tokens if they were asked for; not in
+	// the JSON form.
+	PromptLogProbs LogProbs `json:"-"`
 }
 
 // Vote is the sum of the ballots for one answer.
@@ -44,9 +48,12 @@ type TraceResult struct {
 	Similarity    *float64    `json:"similarity"`
 	Reason        string      `json:"reason,omitempty"`
 
-	// TokenIDs and Text are what the trace generated; not in the JSON form.
-	TokenIDs []int32 `json:"-"`
-	Text     string  `json:"-"`
+	// TokenIDs and Text are what the trace generated, LogProbs those of TokenIDs if
+	// they were asked for, End what ended it; not in the JSON form.
+	TokenIDs []int32  `json:"-"`
+	Text     string   `json:"-"`
+	LogProbs LogProbs `json:"-"`
+	End      End      `json:"-"`
 }
 
 // Cluster is the traces that were predicted to share the keeper's answer.

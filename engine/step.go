@@ -24,6 +24,7 @@ func (e *Engine) step() {
 	if len(e.work) == 0 && !e.judge.hasWork() {
 		e.endStalled()
 		e.reap()
+		e.show()
 		return
 	}
 	e.steps++
@@ -38,6 +39,7 @@ func (e *Engine) step() {
 	e.runJudge(&ev)
 	e.report(ev)
 	e.reap()
+	e.show()
 	if e.opt.CheckInvariants {
 		if err := e.check(); err != nil {
 			panic(err)
@@ -178,6 +180,7 @@ func (e *Engine) cancelTrace(g *Group, i int) {
 	e.endTrace(&g.traces[i], prune.Cancelled)
 	e.drain(g)
 	e.reap()
+	g.show()
 }
 
 // countMemory adds what every group holds during this step to its account.
@@ -215,6 +218,13 @@ func (e *Engine) report(ev Event) {
 	for _, g := range e.groups {
 		ev.Group = g.id
 		g.publish(ev)
+	}
+}
+
+// show publishes the progress of all groups.
+func (e *Engine) show() {
+	for _, g := range e.groups {
+		g.show()
 	}
 }
 

@@ -30,6 +30,9 @@ type trace struct {
 	computed int
 	text     []byte // without the end-of-text token
 	logProb  float64
+	logProbs LogProbs // of tokens, if they were asked for
+	end      End
+	touched  bool // there is something to publish
 	words    prune.WordCounter
 	marks    []int // tokens generated at each checkpoint reached
 
@@ -54,6 +57,7 @@ func (t *trace) setState(s prune.State) {
 	t.group.count(s, +1)
 	t.state = s
 	t.view().State = s
+	t.group.touch(t)
 }
 
 func (g *Group) count(s prune.State, n int) {
@@ -105,8 +109,14 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 	v := t.view()
 	v.Tokens, v.LogProb = len(t.tokens), t.logProb
 	v.Confidence += float64(s.Confidence)
+	g.touch(t)
 
-	if !p.IgnoreEOS && (slices.Contains(m.Generation.EOS, s.Token) || slices.Contains(p.StopTokens, s.Token)) {
+	switch {
+	case !p.IgnoreEOS && slices.Contains(m.Generation.EOS, s.Token):
+		t.end = End{Kind: EndOfText, Token: s.Token}
+		return prune.Finished
+	case slices.Contains(p.StopTokens, s.Token):
+		t.end = End{Kind: EndStopToken, Token: s.Token}
 		return prune.Finished
 	}
 	before := len(t.text)
@@ -115,6 +125,10 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 		return prune.Finished
 	}
 	if len(t.tokens) >= p.MaxTokens {
+		t.end.Kind = EndLength
+		if t.length() >= m.MaxContext() {
+			t.end.Kind = EndContext
+		}
 		return prune.Length
 	}
 	if n := len(t.marks); n < len(g.checkpoints) {
@@ -130,18 +144,19 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 }
 
 // stopString looks for stop strings that end in the text from byte before on, and
-// cuts the text in front of the one that begins first.
+// cuts the text in front of the one that begins first, the longest of several.
 func (t *trace) stopString(before int) bool {
 	cut := len(t.text)
 	for _, s := range t.group.req.Params.Stop {
 		from := max(0, before-len(s)+1)
-		if i := bytes.Index(t.text[from:], []byte(s)); i >= 0 {
-			cut = min(cut, from+i)
+		i := bytes.Index(t.text[from:], []byte(s))
+		if i >= 0 && (from+i < cut || from+i == cut && len(s) > len(t.end.Stop)) {
+			cut = from + i
+			t.end = End{Kind: EndStopString, Stop: s}
 		}
 	}
-	found := cut < len(t.text)
 	t.text = t.text[:cut]
-	return found
+	return t.end.Kind == EndStopString
 }
 
 // prefix is the text of the trace up to a checkpoint, or all of it if it ended
