@@ -5,6 +5,9 @@ import (
 	"net/http"
 )
 
+// probes are the routes that machines ask every few seconds.
+var probes = map[string]bool{"GET /health": true, "GET /ready": true, "GET /metrics": true}
+
 // health answers as long as the process can answer at all.
 func health(w http.ResponseWriter, r *http.Request) { say(w, http.StatusOK, "ok") }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"deepprune/engine"
@@ -18,6 +19,22 @@ type Options struct {
 	Name string
 	// Defaults are the parameters of policies that the judge was trained for.
 	Defaults prune.Options
+	// Keys are the API keys, one of which every request must bring but those for
+	// health, metrics and the files of the dashboard; nil for a server open to all.
+	Keys *Keys
+	// Limits bound what clients may ask for.
+	Limits Limits
+	// Hosts are the names in Host headers that the server answers to; any if there
+	// are none. Addresses are always answered to.
+	Hosts []string
+	// Origins are the sites whose pages may ask the server, such as
+	// https://example.org, or "*" for all; none by default.
+	Origins []string
+	// TLS makes Serve speak TLS with this certificate; nil for plain HTTP.
+	TLS *Certificate
+	// DrainDelay is the time between saying that the server drains and not
+	// accepting connections any more, for proxies to notice; none by default.
+	DrainDelay time.Duration
 	// DrainTimeout bounds the time that requests get to finish once the server
 	// drains; 30 seconds by default.
 	DrainTimeout time.Duration
@@ -27,6 +44,7 @@ type Options struct {
 
 func (o Options) withDefaults(m *model.Model) Options {
 	o.Name = cmp.Or(o.Name, m.Name)
+	o.Limits = o.Limits.withDefaults()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -37,12 +55,16 @@ func (o Options) withDefaults(m *model.Model) Options {
 // Server answers requests with the groups of one engine. Its methods may be called
 // from any goroutine.
 type Server struct {
-	engine   *engine.Engine
-	model    *model.Model
-	opt      Options
-	mux      *http.ServeMux
-	handler  http.Handler  // the mux behind what every request passes
-	draining chan struct{} // closed when the server stops taking requests
+	engine      *engine.Engine
+	model       *model.Model
+	opt         Options
+	mux         *http.ServeMux
+	public      map[string]bool // patterns of routes that want no key
+	crossOrigin *http.CrossOriginProtection
+	inFlight    inFlight
+
+	draining  chan struct{} // closed when the server takes no more requests
+	drainOnce sync.Once
 }
 
 // New makes a server of an engine and its reasoner. It closes neither.
@@ -50,20 +72,30 @@ func New(e *engine.Engine, m *model.Model, opt Options) (*Server, error) {
 	if e == nil || m == nil {
 		return nil, errors.New("server: it takes an engine and its model")
 	}
+	if err := opt.Limits.check(); err != nil {
+		return nil, err
+	}
 	s := &Server{
 		engine: e, model: m, opt: opt.withDefaults(m),
-		mux: http.NewServeMux(), draining: make(chan struct{}),
+		mux: http.NewServeMux(), public: make(map[string]bool), crossOrigin: http.NewCrossOriginProtection(),
+		inFlight: inFlight{byKey: make(map[string]int)},
+		draining: make(chan struct{}),
 	}
 	s.routes()
-	s.handler = s.mux
 	return s, nil
 }
 
-// ServeHTTP answers one request, as Serve does.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
-
 // routes says who answers what.
 func (s *Server) routes() {
-	s.mux.HandleFunc("GET /health", health)
-	s.mux.HandleFunc("GET /ready", s.ready)
+	s.handlePublic("GET /health", health)
+	s.handlePublic("GET /ready", s.ready)
 }
+
+// handlePublic adds a route that wants no API key.
+func (s *Server) handlePublic(pattern string, h http.HandlerFunc) {
+	s.public[pattern] = true
+	s.mux.HandleFunc(pattern, h)
+}
+
+// drain makes the server say that it takes no more requests.
+func (s *Server) drain() { s.drainOnce.Do(func() { close(s.draining) }) }

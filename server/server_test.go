@@ -112,7 +112,7 @@ func TestProbes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	loaded, served := make(chan struct{}), make(chan error, 1)
 	go func() {
-		served <- Serve(ctx, ln, func(context.Context) (*Server, error) {
+		served <- Serve(ctx, ln, Options{}, func(context.Context) (*Server, error) {
 			<-loaded
 			return s, nil
 		})
@@ -147,7 +147,7 @@ func TestProbes(t *testing.T) {
 
 func TestServeReportsLoadErrors(t *testing.T) {
 	broken := errors.New("no such model")
-	err := Serve(t.Context(), listen(t), func(context.Context) (*Server, error) { return nil, broken })
+	err := Serve(t.Context(), listen(t), Options{}, func(context.Context) (*Server, error) { return nil, broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v; want %v", err, broken)
 	}

@@ -7,7 +7,11 @@ import (
 )
 
 // submit hands a group to the engine. It is the one door through which handlers do:
-// the group ends when ctx, the request's, does.
+// limits are applied here. The group ends when ctx, the request's, does. Errors are
+// those of Engine.Submit, or an *openai.Error.
 func (s *Server) submit(ctx context.Context, r engine.Request) (*engine.Group, error) {
+	if err := s.bound(&r); err != nil {
+		return nil, err
+	}
 	return s.engine.Submit(ctx, r)
 }

@@ -72,7 +72,7 @@ func (a *app) serve(f *serveFlags) (err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	return server.Serve(ctx, ln, func(context.Context) (*server.Server, error) {
+	return server.Serve(ctx, ln, f.opt, func(context.Context) (*server.Server, error) {
 		var err error
 		if m, err = openModels(&f.engineFlags); err != nil {
 			return nil, err
