@@ -34,6 +34,8 @@ type Model struct {
 	// Chat renders questions. It is nil if the checkpoint has no chat template or
 	// one that is not understood; Prompt then says which.
 	Chat *Chat
+	// Reasoning is how it marks its thoughts, see [SplitReasoning].
+	Reasoning Reasoning
 
 	chatErr    error
 	device     kernels.Device
@@ -107,6 +109,7 @@ func (m *Model) readFiles(c *weights.Checkpoint) error {
 		}
 	}
 	m.Chat, m.chatErr = readChat(c)
+	m.Reasoning = reasoningOf(tokenizer)
 	return nil
 }
 
