@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"deepprune/model/jinja"
 	"deepprune/weights"
@@ -24,6 +25,7 @@ var (
 type Chat struct {
 	templates map[string]*jinja.Template // "default", and others by their names
 	tokens    map[string]jinja.Value     // bos_token and the like
+	sources   map[string]string          // of the templates
 }
 
 // Conversation is what a template is given.
@@ -245,7 +247,18 @@ func ParseChat(template string) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chat{templates: map[string]*jinja.Template{"default": t}}, nil
+	return &Chat{templates: map[string]*jinja.Template{"default": t}, sources: map[string]string{"default": template}}, nil
+}
+
+// Mentions reports whether a text occurs in one of the templates: a role, or a word
+// of a format, that the model was taught.
+func (c *Chat) Mentions(text string) bool {
+	for _, source := range c.sources {
+		if strings.Contains(source, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // readChat finds the template of a checkpoint.
@@ -277,7 +290,7 @@ func readChat(c *weights.Checkpoint) (*Chat, error) {
 	if len(sources) == 0 {
 		return nil, errors.New("no chat template")
 	}
-	chat.templates = make(map[string]*jinja.Template, len(sources))
+	chat.templates, chat.sources = make(map[string]*jinja.Template, len(sources)), sources
 	for name, source := range sources {
 		if chat.templates[name], err = jinja.Parse(source); err != nil {
 			return nil, fmt.Errorf("%s: chat template %s: %w", from, name, err)

@@ -259,3 +259,15 @@ func FuzzChat(f *testing.F) {
 		}
 	})
 }
+
+func TestMentions(t *testing.T) {
+	c, err := ParseChat("{% if role == 'developer' %}<tool_call>{% endif %}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"<tool_call>": true, "developer": true, "system": false} {
+		if got := c.Mentions(text); got != want {
+			t.Errorf("%q: %v; want %v", text, got, want)
+		}
+	}
+}
