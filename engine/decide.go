@@ -100,8 +100,7 @@ func (e *Engine) stop(t *trace, a prune.Action) {
 	g.kv.Reasoner.ReclaimedBlocks += freed
 	bytes := int64(freed) * e.kv.BlockBytes()
 	g.kv.ReclaimedBytes += bytes
-	e.counts.TracesPruned++
-	e.counts.BlocksReclaimed += int64(freed)
+	e.reclaim(g.policy.Name(), a.Reason, freed)
 	if e.lat.prunedAt.IsZero() {
 		e.lat.prunedAt = time.Now()
 	}

@@ -24,6 +24,8 @@ var (
 	// ErrTooLarge is returned by Submit for a request that can never fit the KV
 	// memory or the context.
 	ErrTooLarge = errors.New("request too large")
+	// ErrBusy is returned by Submit when Options.MaxWaiting groups wait already.
+	ErrBusy = errors.New("too many groups wait")
 	// ErrClosed is returned by Submit and Wait after Close.
 	ErrClosed = errors.New("engine is closed")
 	// ErrCancelled is returned by Wait, beside a result, for a group that was cancelled.
@@ -47,6 +49,9 @@ type Options struct {
 	JudgeBudget int
 	// KVBytes is the KV memory of reasoner and judge together; 256 MiB by default.
 	KVBytes int64
+	// MaxWaiting bounds the groups that wait for their first slot: beyond it Submit
+	// returns ErrBusy. 0: no bound.
+	MaxWaiting int
 	// Journal receives one JSON line per step and per decision; nil for none.
 	Journal io.Writer
 	// CheckInvariants verifies the block pools after every step: for tests.
@@ -77,6 +82,7 @@ type Engine struct {
 	opt      Options
 	start    time.Time
 	lastID   atomic.Int64
+	waiting  atomic.Int64 // groups that were submitted and have had no slot yet
 
 	commands  chan command
 	closing   chan struct{}
@@ -96,14 +102,15 @@ type Engine struct {
 	steps   int64
 	stalls  int // turns in a row in which nothing ran, stopped or ended
 
-	batch   kernels.Batch
-	work    []work
-	row     []int32
-	copies  []kvcache.Copy
-	params  []kernels.SampleParams
-	sampled []kernels.Sampled
-	lat     latencies
-	counts  Counters
+	batch    kernels.Batch
+	work     []work
+	row      []int32
+	copies   []kvcache.Copy
+	params   []kernels.SampleParams
+	sampled  []kernels.Sampled
+	lat      latencies
+	counts   Counters
+	reclaims []Reclaim
 }
 
 // New makes an engine. judge may be nil; policies that need one are then refused.
@@ -125,6 +132,8 @@ func newEngine(dev kernels.Device, reasoner *model.Model, judge *Judge, opt Opti
 		return nil, fmt.Errorf("engine: %w: slots: %d is not between 1 and %d", ErrInvalid, opt.Slots, MaxTraces)
 	case opt.TokenBudget > maxRows:
 		return nil, fmt.Errorf("engine: %w: token budget: %d is more than %d", ErrInvalid, opt.TokenBudget, maxRows)
+	case opt.MaxWaiting < 0:
+		return nil, fmt.Errorf("engine: %w: waiting groups: %d is negative", ErrInvalid, opt.MaxWaiting)
 	case opt.JudgeBudget < 16 || opt.JudgeBudget > maxRows:
 		return nil, fmt.Errorf("engine: %w: judge budget: %d is not between 16 and %d", ErrInvalid, opt.JudgeBudget, maxRows)
 	}
@@ -208,7 +217,12 @@ func (e *Engine) Submit(ctx context.Context, r Request) (*Group, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
+	if n := e.waiting.Add(1); e.opt.MaxWaiting > 0 && n > int64(e.opt.MaxWaiting) {
+		e.waiting.Add(-1)
+		return nil, fmt.Errorf("engine: %w: %d of at most %d", ErrBusy, n-1, e.opt.MaxWaiting)
+	}
 	if !e.send(command{kind: commandSubmit, group: g}) {
+		e.waiting.Add(-1)
 		return nil, fmt.Errorf("engine: %w", ErrClosed)
 	}
 	// The loop may have ended in between; what it finds in its queue after closing

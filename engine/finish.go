@@ -22,6 +22,9 @@ func (e *Engine) endGroup(g *Group, rest prune.State, err error, warning string)
 	g.root.Release()
 	g.unwatch()
 	g.finished = true
+	g.leaveQueue()
+	e.counts.GroupsEnded++
+	e.lat.group.observe(time.Since(g.submitted))
 	e.stalls = 0
 	for i, h := range e.groups {
 		if h == g {

@@ -37,12 +37,13 @@ type Group struct {
 	snapshot    prune.Snapshot
 	queue       []prune.Event // for the decider
 	traces      []trace
-	startLimit  int // traces below it may start
-	nextStart   int // traces below it have started
-	slots       int // traces that have a slot
-	held        int // traces in state Held
-	live        int // traces in state Running
-	pairs       int // judge pairs under way
+	startLimit  int  // traces below it may start
+	nextStart   int  // traces below it have started
+	slots       int  // traces that have a slot
+	held        int  // traces in state Held
+	live        int  // traces in state Running
+	pairs       int  // judge pairs under way
+	queued      bool // has had no slot yet, and counts as waiting
 	finished    bool
 	silent      bool  // events is closed
 	broken      error // a policy that misbehaved
@@ -142,7 +143,7 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 	g := &Group{
 		engine: e, id: e.lastID.Add(1), ctx: ctx, req: r, prompt: prompt,
 		policy: r.Policy, decider: r.Policy.New(r.Traces), checkpoints: r.Policy.Checkpoints(),
-		done: make(chan struct{}), submitted: time.Now(),
+		done: make(chan struct{}), submitted: time.Now(), queued: true,
 	}
 	if p, ok := r.Policy.(interface{ ConfidenceTokens() int }); ok {
 		g.confidence = int32(p.ConfidenceTokens())
@@ -200,6 +201,8 @@ func (e *Engine) accept(g *Group) {
 	g.root = e.pool.NewSequence()
 	g.usage.PromptTokens = len(g.prompt)
 	e.groups = append(e.groups, g)
+	e.counts.GroupsAccepted++
+	e.counts.PromptTokens += int64(len(g.prompt))
 	g.unwatch = context.AfterFunc(g.ctx, func() {
 		kind := commandCancel
 		if errors.Is(context.Cause(g.ctx), context.DeadlineExceeded) {
@@ -240,8 +243,17 @@ func (g *Group) publish(ev Event) {
 	}
 }
 
+// leaveQueue notes that a group waits no more for its first slot.
+func (g *Group) leaveQueue() {
+	if g.queued {
+		g.queued = false
+		g.engine.waiting.Add(-1)
+	}
+}
+
 // fail ends a group that never ran.
 func (g *Group) fail(err error) {
+	g.leaveQueue()
 	g.err = err
 	if g.events != nil {
 		close(g.events)

@@ -272,6 +272,7 @@ func (e *Engine) runJudge(ev *Event) {
 		}
 	}
 	ev.JudgeRows = int32(rows)
+	e.counts.JudgeTokens += int64(rows)
 	r.pairs = slices.DeleteFunc(r.pairs, func(p *pair) bool { return p.answered })
 	nanos := time.Since(began).Nanoseconds()
 	for _, w := range r.work {

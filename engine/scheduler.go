@@ -81,8 +81,10 @@ func (e *Engine) begin(t *trace) {
 	g.slots++
 	e.running++
 	if t.state == prune.NotStarted {
-		if g.prefilled.IsZero() {
+		if g.queued {
+			g.leaveQueue()
 			g.prefilled = time.Now()
+			e.lat.queue.observe(g.prefilled.Sub(g.submitted))
 		}
 		t.setState(prune.Running)
 		e.emit(g, Event{Kind: EventStarted, Trace: int32(t.index), Keeper: -1})

@@ -118,17 +118,20 @@ func (e *Engine) runReasoner(ev *Event) {
 
 // takeIn advances what the step computed: the KV written, the tokens sampled.
 func (e *Engine) takeIn() {
-	next := 0
+	next, now := 0, time.Now()
 	for _, w := range e.work {
 		g := w.group
 		if w.trace == nil {
 			g.rootComputed += w.n
+			e.counts.PrefillTokens += int64(w.n)
 			g.root.Publish(g.prompt[:g.rootComputed])
 			continue
 		}
 		w.trace.computed += w.n
+		e.counts.RecomputedTokens += int64(w.n)
 		if w.last {
-			e.advance(w.trace, e.sampled[next])
+			e.counts.RecomputedTokens-- // the row of the token drawn is new
+			e.advance(w.trace, e.sampled[next], now)
 			next++
 		}
 	}
@@ -140,10 +143,18 @@ func (e *Engine) takeIn() {
 }
 
 // advance appends a token to a trace and tells its policy what that led to.
-func (e *Engine) advance(t *trace, s kernels.Sampled) {
+func (e *Engine) advance(t *trace, s kernels.Sampled, now time.Time) {
 	g := t.group
 	state := t.append(s)
+	if e.counts.GeneratedTokens++; g.usage.GeneratedTokens == 0 {
+		e.lat.first.observe(now.Sub(g.submitted))
+	}
 	g.usage.GeneratedTokens++
+	at := now.Sub(e.start)
+	if len(t.tokens) > 1 {
+		e.lat.inter.observe(at - t.grewAt)
+	}
+	t.grewAt = at
 	g.reasonerFLOPs += e.reasoner.Config.FLOPs(t.length()-2, true)
 	e.emit(g, Event{Kind: EventTokens, Trace: int32(t.index), Keeper: -1, Token: s.Token, Tokens: int32(len(t.tokens))})
 	switch state {

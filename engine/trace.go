@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"deepprune/kernels"
 	"deepprune/kvcache"
@@ -32,7 +33,8 @@ type trace struct {
 	logProb  float64
 	logProbs LogProbs // of tokens, if they were asked for
 	end      End
-	touched  bool // there is something to publish
+	touched  bool          // there is something to publish
+	grewAt   time.Duration // when its last token was drawn, since the engine started
 	words    prune.WordCounter
 	marks    []int // tokens generated at each checkpoint reached
 
