@@ -44,7 +44,7 @@ stops the redundant ones while they run.`,
 	root.SetErr(a.stderr)
 	root.SetVersionTemplate("deepprune {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.solveCommand(), a.serveCommand(), a.benchCommand(), a.infoCommand(), a.judgeCommand(), a.evalCommand())
+	root.AddCommand(a.solveCommand(), a.serveCommand(), a.benchCommand(), a.infoCommand(), a.judgeCommand(), a.evalCommand(), a.replayCommand())
 	a.mark(root.Commands())
 	return root
 }
