@@ -49,10 +49,11 @@ type Tensor interface {
 }
 
 // Matrix is the weight of a linear layer, out rows by in columns, in whatever
-// layout and format the device prefers.
+// layout the device prefers.
 type Matrix interface {
 	Out() int
 	In() int
+	Format() Format
 	// Bytes is the device memory held.
 	Bytes() int64
 }
@@ -165,15 +166,16 @@ type Device interface {
 	NewTensor(rows, cols int) (Tensor, error)
 	// Upload copies data (rows*cols values) into a new tensor.
 	Upload(data []float32, rows, cols int) (Tensor, error)
-	// NewMatrix makes a weight. fill writes row i of the weight into dst, which
-	// has in elements; it is called once for each row, from several goroutines.
-	NewMatrix(out, in int, fill func(i int, dst []float32)) (Matrix, error)
+	// NewMatrix makes a weight, kept in format. fill writes row i of the weight
+	// into dst, which has in elements; it is called once for each row, from
+	// several goroutines.
+	NewMatrix(format Format, out, in int, fill func(i int, dst []float32)) (Matrix, error)
 	// NewArena allocates memory for KV blocks, zeroed.
 	NewArena(bytes int64) (Arena, error)
 	// CopyBlock copies a block within an arena (copy on write).
 	CopyBlock(kv KV, dst, src int32)
 
-	// Embed writes row tokens[i] of the table into row i of dst.
+	// Embed writes row tokens[i] of the table, as it is kept, into row i of dst.
 	Embed(dst Tensor, table Matrix, tokens []int32)
 	// Gather writes row rows[i] of src into row i of dst.
 	Gather(dst, src Tensor, rows []int32)
@@ -181,8 +183,8 @@ type Device interface {
 	RMSNorm(dst, x, weight Tensor, rows int, eps float32)
 	// AddRMSNorm adds x to residual, then normalises residual into dst.
 	AddRMSNorm(dst, residual, x, weight Tensor, rows int, eps float32)
-	// Linear computes dst = x·wᵀ + bias for the first rows rows. bias is nil or
-	// has one row of w.Out() columns.
+	// Linear computes dst = x·wᵀ + bias for the first rows rows, x rounded as
+	// w.Format() says. bias is nil or has one row of w.Out() columns.
 	Linear(dst, x Tensor, w Matrix, bias Tensor, rows int)
 	// RotaryWriteKV takes rows of q, k and v heads side by side
 	// (Heads+2*KVHeads heads of HeadDim), normalises and rotates q and k in

@@ -287,7 +287,7 @@ func (u *uploader) matrix(parts ...*weights.Tensor) kernels.Matrix {
 	for _, p := range parts {
 		out += p.Rows()
 	}
-	m, err := u.device.NewMatrix(out, parts[0].Cols(), func(i int, dst []float32) {
+	m, err := u.device.NewMatrix(kernels.F32, out, parts[0].Cols(), func(i int, dst []float32) {
 		for _, p := range parts {
 			if i < p.Rows() {
 				p.Row(i, dst)

@@ -37,7 +37,7 @@ func BenchmarkLinear(b *testing.B) {
 					d := newDevice(b, Options{Kernels: name, Threads: threads})
 					x := must[kernels.Tensor](b)(d.Upload(randomFloats(s.rows*s.in), s.rows, s.in))
 					dst := must[kernels.Tensor](b)(d.NewTensor(s.rows, s.out))
-					w := must[kernels.Matrix](b)(d.NewMatrix(s.out, s.in, func(_ int, row []float32) {
+					w := must[kernels.Matrix](b)(d.NewMatrix(kernels.F32, s.out, s.in, func(_ int, row []float32) {
 						for i := range row {
 							row[i] = float32(i%7) - 3
 						}

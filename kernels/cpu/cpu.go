@@ -75,14 +75,15 @@ type device struct {
 
 	// The operations' jobs live here, since a job passed to the pool must not be
 	// allocated by each operation.
-	linear    linearJob
-	embed     embedJob
-	norm      normJob
-	swiglu    swigluJob
-	rotary    rotaryJob
-	attention attentionJob
-	merge     mergeJob
-	sample    sampleJob
+	linear     linearJob
+	prepareJob prepareJob
+	embed      embedJob
+	norm       normJob
+	swiglu     swigluJob
+	rotary     rotaryJob
+	attention  attentionJob
+	merge      mergeJob
+	sample     sampleJob
 }
 
 func (d *device) Info() kernels.Info {
@@ -115,7 +116,7 @@ func (d *device) NewTensor(rows, cols int) (kernels.Tensor, error) {
 	if rows < 1 || cols < 1 {
 		return nil, fmt.Errorf("cpu: a tensor of %d by %d", rows, cols)
 	}
-	data, err := allocate(int64(rows) * int64(cols))
+	data, err := allocate[float32](int64(rows) * int64(cols))
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func TestInfo(t *testing.T) {
 func TestShapes(t *testing.T) {
 	d := newDevice(t, Options{Threads: 1})
 	tensor := func(rows, cols int) kernels.Tensor { return must[kernels.Tensor](t)(d.NewTensor(rows, cols)) }
-	m := must[kernels.Matrix](t)(d.NewMatrix(4, 8, func(int, []float32) {}))
+	m := must[kernels.Matrix](t)(d.NewMatrix(kernels.F32, 4, 8, func(int, []float32) {}))
 	for name, f := range map[string]func(){
 		"linear columns": func() { d.Linear(tensor(1, 4), tensor(1, 7), m, nil, 1) },
 		"linear rows":    func() { d.Linear(tensor(1, 4), tensor(3, 8), m, nil, 2) },
@@ -110,7 +110,7 @@ func TestShapes(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"tensor": second(d.NewTensor(0, 3)), "upload": second(d.Upload(make([]float32, 5), 2, 3)),
-		"matrix": second(d.NewMatrix(0, 1, nil)), "arena": second(d.NewArena(-1)),
+		"matrix": second(d.NewMatrix(kernels.F32, 0, 1, nil)), "arena": second(d.NewArena(-1)),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
@@ -129,7 +129,7 @@ func TestAllocations(t *testing.T) {
 			return must[kernels.Tensor](t)(d.Upload(randomFloats(rows*cols), rows, cols))
 		}
 		x, y, weight, qkv, gateUp, gated, logits := tensor(cols), tensor(cols), tensor(cols), tensor((heads+2*kvHeads)*dim), tensor(1024), tensor(512), tensor(1000)
-		w := must[kernels.Matrix](t)(d.NewMatrix(1000, cols, func(_ int, row []float32) { copy(row, randomFloats(cols)) }))
+		w := must[kernels.Matrix](t)(d.NewMatrix(kernels.F32, 1000, cols, func(_ int, row []float32) { copy(row, randomFloats(cols)) }))
 		layout := kernels.KVLayout{Layers: 1, KVHeads: kvHeads, HeadDim: dim}
 		arena := must[kernels.Arena](t)(d.NewArena(layout.BlockBytes() * rows))
 		kv := kernels.KV{Arena: arena, KVLayout: layout, PageBytes: layout.BlockBytes()}
@@ -183,7 +183,7 @@ func TestMemoryBeyondTheMachine(t *testing.T) {
 	if _, err := d.NewTensor(huge, huge); err == nil {
 		t.Error("a tensor of a pebibyte was granted")
 	}
-	if _, err := d.NewMatrix(huge, huge, nil); err == nil {
+	if _, err := d.NewMatrix(kernels.F32, huge, huge, nil); err == nil {
 		t.Error("a matrix of a pebibyte was granted")
 	}
 }

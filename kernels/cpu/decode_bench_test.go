@@ -33,7 +33,7 @@ func newDecoder(b testing.TB, d kernels.Device, traces, context, shared int) *de
 		return must[kernels.Tensor](b)(d.Upload(randomFloats(rows*cols), rows, cols))
 	}
 	matrix := func(out, in int, scale float32) kernels.Matrix {
-		return must[kernels.Matrix](b)(d.NewMatrix(out, in, func(_ int, row []float32) {
+		return must[kernels.Matrix](b)(d.NewMatrix(kernels.F32, out, in, func(_ int, row []float32) {
 			for i, x := range randomFloats(in) {
 				row[i] = x * scale
 			}

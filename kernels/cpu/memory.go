@@ -1,12 +1,16 @@
 package cpu
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
-// allocate returns n floats of zero. What exceeds the machine's memory is refused:
+// allocate returns n numbers of zero. What exceeds the machine's memory is refused:
 // asking the runtime for it would end the process.
-func allocate(n int64) ([]float32, error) {
-	if most := physicalMemory(); n > most/4 {
-		return nil, fmt.Errorf("cpu: %d bytes of memory asked for, the machine has %d", 4*n, most)
+func allocate[T float32 | uint32](n int64) ([]T, error) {
+	size := int64(unsafe.Sizeof(T(0)))
+	if most := physicalMemory(); n > most/size {
+		return nil, fmt.Errorf("cpu: %d bytes of memory asked for, the machine has %d", size*n, most)
 	}
-	return make([]float32, n), nil
+	return make([]T, n), nil
 }

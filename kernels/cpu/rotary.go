@@ -22,7 +22,7 @@ func (d *device) NewArena(bytes int64) (kernels.Arena, error) {
 	if bytes < 4 || bytes/4 != int64(int(bytes/4)) {
 		return nil, fmt.Errorf("cpu: an arena of %d bytes", bytes)
 	}
-	data, err := allocate(bytes / 4)
+	data, err := allocate[float32](bytes / 4)
 	if err != nil {
 		return nil, err
 	}

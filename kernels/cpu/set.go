@@ -3,6 +3,8 @@ package cpu
 import (
 	"fmt"
 	"strings"
+
+	"deepprune/kernels"
 )
 
 const (
@@ -21,6 +23,8 @@ type set struct {
 	// is set. Rows of c and x lie cStride and xStride apart, rows of b0 and b1
 	// bStride. Each element accumulates over k in order.
 	matmul func(rows int, c []float32, cStride int, x []float32, xStride int, b0, b1 []float32, bStride, k int, load bool)
+	// linear is how linear layers multiply with weights of each format.
+	linear [len(layouts)]multiplier
 
 	// sumSquares returns Σx².
 	sumSquares func(x []float32) float32
@@ -50,6 +54,7 @@ var plain = &set{
 	name:          "go",
 	tile:          4,
 	matmul:        matmulGo,
+	linear:        linearGo,
 	sumSquares:    sumSquaresGo,
 	addSumSquares: addSumSquaresGo,
 	scaleMul:      scaleMulGo,
@@ -59,6 +64,13 @@ var plain = &set{
 	maximum:       maximumGo,
 	expSum:        expSumGo,
 	softmax:       softmaxGo,
+}
+
+var linearGo = [len(layouts)]multiplier{
+	kernels.F32:  overFloats(4, matmulGo),
+	kernels.BF16: {rows: maxTile, words: 2, prepare: prepareBF16Go, matmul: matmulBF16Go},
+	kernels.Int8: {rows: maxTile, words: int8Words, prepare: prepareInt8Go, matmul: matmulInt8Go},
+	kernels.Int4: {rows: maxTile, words: int4Words, prepare: prepareInt4Go, matmul: matmulInt4Go},
 }
 
 // setNamed returns the set of a name, the best one for "".

@@ -15,6 +15,7 @@ var avx2 = &set{
 	name:          "avx2",
 	tile:          6,
 	matmul:        matmulAVX2,
+	linear:        linearAVX2,
 	sumSquares:    sumSquaresVector,
 	addSumSquares: addSumSquaresVector,
 	scaleMul:      scaleMulVector,
@@ -30,7 +31,14 @@ var avx2 = &set{
 var avx512 = func() *set {
 	s := *avx2
 	s.name, s.tile, s.matmul, s.softmax = "avx512", 8, matmulAVX512, softmaxAVX512
+	s.linear[kernels.F32] = overFloats(8, matmulAVX512)
 	return &s
+}()
+
+var linearAVX2 = func() [len(layouts)]multiplier {
+	m := linearGo
+	m[kernels.F32] = overFloats(6, matmulAVX2)
+	return m
 }()
 
 // sets returns the kernel sets of this machine, the best first.

@@ -14,6 +14,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -38,7 +39,10 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		test func(h *harness)
 	}{
 		{"tensors", (*harness).tensors},
-		{"linear", (*harness).linearLayers},
+		{"linear f32", func(h *harness) { h.linearLayers(kernels.F32) }},
+		{"linear bf16", func(h *harness) { h.linearLayers(kernels.BF16) }},
+		{"linear int8", func(h *harness) { h.linearLayers(kernels.Int8) }},
+		{"linear int4", func(h *harness) { h.linearLayers(kernels.Int4) }},
 		{"norms", (*harness).norms},
 		{"swiglu", (*harness).swiglu},
 		{"rotary", (*harness).rotary},
@@ -110,19 +114,19 @@ func (h *harness) tensor(rows, cols int) kernels.Tensor {
 }
 
 // matrix makes a weight of the rows of data.
-func (h *harness) matrix(data []float32, out, in int) kernels.Matrix {
+func (h *harness) matrix(format kernels.Format, data []float32, out, in int) kernels.Matrix {
 	h.Helper()
-	m, err := h.d.NewMatrix(out, in, func(i int, dst []float32) {
+	m, err := h.d.NewMatrix(format, out, in, func(i int, dst []float32) {
 		if len(dst) != in {
 			panic("kerneltest: fill was given a row of another length")
 		}
 		copy(dst, data[i*in:(i+1)*in])
 	})
 	if err != nil {
-		h.Fatalf("NewMatrix(%d, %d): %v", out, in, err)
+		h.Fatalf("NewMatrix(%v, %d, %d): %v", format, out, in, err)
 	}
-	if m.Out() != out || m.In() != in || m.Bytes() < 1 {
-		h.Fatalf("NewMatrix(%d, %d) is %dx%d of %d bytes", out, in, m.Out(), m.In(), m.Bytes())
+	if m.Out() != out || m.In() != in || m.Format() != format || m.Bytes() < format.Bytes(int64(out*in)) {
+		h.Fatalf("NewMatrix(%v, %d, %d) is %v, %dx%d of %d bytes", format, out, in, m.Format(), m.Out(), m.In(), m.Bytes())
 	}
 	return m
 }
@@ -182,7 +186,7 @@ func (h *harness) tensors() {
 	for _, in := range []int{1, 17, 192} {
 		for _, out := range []int{1, 31, 32, 33, 100} {
 			table := h.floats(out * in)
-			m := h.matrix(table, out, in)
+			m := h.matrix(kernels.F32, table, out, in)
 			tokens := []int32{int32(out - 1), 0, int32(h.rng.IntN(out)), int32(h.rng.IntN(out))}
 			dst := h.tensor(len(tokens)+1, in)
 			h.d.Embed(dst, m, tokens)
@@ -209,8 +213,10 @@ func Bits(t testing.TB, d kernels.Device, seed uint64) []float32 {
 		in, out := h.between(150, 300), h.between(150, 700)
 		x := h.upload(h.floats(rows*in), rows, in)
 		dst := h.tensor(rows, out)
-		h.d.Linear(dst, x, h.matrix(h.floats(out*in), out, in), h.upload(h.floats(out), 1, out), rows)
-		all = append(all, h.read(dst, rows)...)
+		for _, format := range slices.Backward(kernels.Formats()) {
+			h.d.Linear(dst, x, h.matrix(format, h.floats(out*in), out, in), h.upload(h.floats(out), 1, out), rows)
+			all = append(all, h.read(dst, rows)...)
+		}
 		residual, norm := h.upload(h.floats(rows*in), rows, in), h.tensor(rows, in)
 		weight := h.upload(h.floats(in), 1, in)
 		h.d.AddRMSNorm(norm, residual, x, weight, rows, 1e-6)
