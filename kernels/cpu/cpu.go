@@ -75,15 +75,15 @@ type device struct {
 
 	// The operations' jobs live here, since a job passed to the pool must not be
 	// allocated by each operation.
-	linear     linearJob
-	prepareJob prepareJob
-	embed      embedJob
-	norm       normJob
-	swiglu     swigluJob
-	rotary     rotaryJob
-	attention  attentionJob
-	merge      mergeJob
-	sample     sampleJob
+	linear    linearJob
+	rounding  roundingJob
+	embed     embedJob
+	norm      normJob
+	swiglu    swigluJob
+	rotary    rotaryJob
+	attention attentionJob
+	merge     mergeJob
+	sample    sampleJob
 }
 
 func (d *device) Info() kernels.Info {

@@ -138,21 +138,21 @@ func (d *device) prepare(x *tensor, rows int, format kernels.Format) ([]uint32, 
 	if m.prepare == nil {
 		return words(x.data), x.cols
 	}
-	j := &d.prepareJob
+	j := &d.rounding
 	j.prepare, j.x, j.rows, j.stride = m.prepare, x, rows, layouts[format].steps(x.cols)*m.words
 	j.dst = grow(j.dst, rows*j.stride)
 	d.pool.run(j, rowChunks(rows, x.cols))
 	return j.dst, j.stride
 }
 
-type prepareJob struct {
+type roundingJob struct {
 	prepare      func(dst []uint32, x []float32)
 	dst          []uint32
 	x            *tensor
 	rows, stride int
 }
 
-func (j *prepareJob) chunk(_ *worker, i int) {
+func (j *roundingJob) chunk(_ *worker, i int) {
 	lo, hi := rowChunk(i, j.rows, j.x.cols)
 	for r := lo; r < hi; r++ {
 		j.prepare(j.dst[r*j.stride:][:j.stride], j.x.row(r))
