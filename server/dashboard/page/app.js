@@ -18,7 +18,7 @@ const PANELS = 120; // ms between changes of what stands in text
 
 const api = new Api(askKey);
 const player = new Player();
-const palette = new Palette($("lanes"));
+const palette = new Palette($("probe"));
 const lanes = new Lanes($("lanes"));
 const counts = new Counts($("counts"));
 const votes = new Votes($("votes"), $("votes-note"));
@@ -155,7 +155,6 @@ async function ask(event) {
   event.preventDefault();
   const button = $("ask").querySelector("button");
   button.disabled = true;
-  const before = Math.max(0, ...groups.map((g) => Number(g.id)));
   try {
     notice("");
     const models = await api.json("v1/models");
@@ -170,26 +169,15 @@ async function ask(event) {
       method: "POST", headers: { "Content-Type": "application/json" }, body: `${request.slice(0, -1)},"seed":${seed}}`,
     });
     drain(response).catch(() => {}).finally(look);
-    pinned = false;
-    await appear(before);
+    const id = response.headers.get("Deepprune-Group");
+    window.history.replaceState(null, "", location.pathname + location.search);
+    pinned = false; // newer groups may take its place
+    if (id) open(id);
+    look();
   } catch (error) {
     notice(error.message);
   } finally {
     button.disabled = false;
-  }
-}
-
-/** Shows the first group that is newer than one. */
-async function appear(before) {
-  for (let tries = 0; tries < 40; tries++) {
-    await look();
-    const fresh = groups.find((g) => Number(g.id) > before);
-    if (fresh) {
-      if (String(run?.id) !== String(fresh.id)) open(fresh.id);
-      window.history.replaceState(null, "", location.pathname + location.search); // not pinned
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
@@ -331,6 +319,8 @@ function show() {
   const atLeast = saved.basis === "longest" && saved.tokens > 0;
   text($("saved-label"), over ? "Tokens saved, estimated" : "Tokens saved so far, estimated");
   text($("saved"), !known ? "–" : (atLeast ? "≥ " : "") + percent(saved.share));
+  $("saved").classList.toggle("open", !known);
+  $("saved-bar").hidden = !known;
   $("saved-bar").firstElementChild.style.width = `${100 * (1 - saved.share)}%`;
   text($("saved-note"), savedNote(saved, over));
   counts.show(moment.counts, over);
@@ -344,10 +334,10 @@ function show() {
 function showAnswer() {
   const { over, answer, votes: list, counted } = moment;
   const total = list.reduce((sum, v) => sum + v.weight, 0);
-  $("answer").classList.toggle("long", answer.length > 24);
+  $("answer").classList.toggle("long", answer.length > 24 || answer === "");
   $("answer").classList.toggle("open", !over);
   text($("answer-label"), over || answer === "" ? "Answer" : "Leading");
-  text($("answer"), answer !== "" ? answer : over ? "none" : "…");
+  text($("answer"), answer !== "" ? answer : over ? "none" : "not yet");
   const share = total > 0 ? percent(list[0].weight / total) : "";
   text($("answer-note"), total === 0 ? "" : counted === "weight" ? `${share} of the vote` : `${share} of ${plural(total, "answer", "answers")} so far`);
   $("warning").hidden = moment.warning === "";
@@ -355,12 +345,12 @@ function showAnswer() {
 }
 
 function savedNote(saved, over) {
-  if (saved.tokens === 0) return over ? `${count(moment.generated)} generated; nothing was stopped` : `${count(moment.generated)} generated so far`;
-  const basis = saved.basis === "mean"
-    ? `a stopped trace taken as long as the ${saved.ended === 1 ? "one that" : `mean of the ${count(saved.ended)} that`} finished, ${count(saved.mean)}`
-    : `a stopped trace taken as long as the longest so far, ${count(saved.mean)}, as none has finished`;
-  const judge = saved.withJudge === null || moment.pairs === 0 ? "" : `; ${percent(saved.withJudge)} with the judge’s work counted`;
-  return `${count(moment.generated)} generated of about ${count(saved.whole)}: ${basis}${judge}`;
+  if (saved.tokens === 0 && over) return `${count(moment.generated)} generated; nothing was stopped early.`;
+  if (saved.tokens === 0) return `${count(moment.generated)} generated so far.${moment.counts.pruned > 0 ? " What the stopped traces save shows when others grow longer." : ""}`;
+  const basis = saved.basis === "longest" ? `as long as the longest so far, ${count(saved.mean)}; none has finished`
+    : saved.ended === 1 ? `as long as the one that finished, ${count(saved.mean)}` : `as long as the ${count(saved.ended)} that finished, ${count(saved.mean)} on average`;
+  const judge = saved.withJudge === null || moment.pairs === 0 ? "" : ` With the judge’s work counted: ${percent(saved.withJudge)}.`;
+  return `${count(moment.generated)} generated, instead of about ${count(saved.whole)} if each stopped trace had become ${basis}.${judge}`;
 }
 
 // The text of the selected trace, where the server can tell it.

@@ -11,7 +11,7 @@ import { score as scoreText, seconds } from "./format.js";
 
 const AXIS = 22; // height of the time axis
 const LEFT = 34; // room for indices
-const RIGHT = 74; // room for what is said at the end of a lane
+const TURN = 19; // room for curves beside the end of a lane
 
 export class Lanes {
   constructor(host) {
@@ -35,6 +35,7 @@ export class Lanes {
       this.y = [];
     }
     this.width = width;
+    this.right = width < 480 ? 76 : 94; // room for what is said at the end of a lane
     this.k = k;
     this.ratio = ratio;
     this.lane = Math.max(3, Math.min(22, Math.round(704 / k)));
@@ -87,12 +88,12 @@ export class Lanes {
   }
 
   x(time) {
-    return LEFT + (time / this.domain) * (this.width - LEFT - RIGHT);
+    return LEFT + (time / this.domain) * (this.width - LEFT - this.right);
   }
 
   /** The time at a width of the canvas. */
   time(x) {
-    return Math.max(0, Math.min(1, (x - LEFT) / (this.width - LEFT - RIGHT))) * this.domain;
+    return Math.max(0, Math.min(1, (x - LEFT) / (this.width - LEFT - this.right))) * this.domain;
   }
 
   /**
@@ -133,7 +134,7 @@ export class Lanes {
 
   #axis(palette) {
     const { ctx } = this;
-    const room = this.width - LEFT - RIGHT;
+    const room = this.width - LEFT - this.right;
     const most = Math.max(2, Math.floor(room / 90));
     const step = niceStep(this.domain / most);
     ctx.textAlign = "center";
@@ -235,9 +236,9 @@ export class Lanes {
     ctx.fillRect(x - 1, y - Math.max(2, h * 0.36), 2, Math.max(4, h * 0.72));
     if (h < 10 && i !== view.selected && i !== view.hovered) return;
     const what = end.state === "pruned" ? (end.keeper >= 0 ? `→ ${end.keeper}  ${scoreText(end.score)}` : end.reason) : end.state;
-    const label = fit(ctx, what, Math.max(room, RIGHT - 12));
+    const label = fit(ctx, what, this.width - x - TURN);
     ctx.fillStyle = palette.faint;
-    ctx.fillText(label, x + 9, y + 0.5);
+    ctx.fillText(label, x + TURN, y + 0.5);
   }
 
   /** Clears the ground under a text that lies over other lanes. */
@@ -262,7 +263,7 @@ export class Lanes {
       const x = this.x(end.time);
       const from = this.y[i];
       const to = this.y[end.keeper];
-      const out = Math.min(34, 8 + Math.abs(to - from) * 0.09);
+      const out = Math.min(TURN, 7 + Math.abs(to - from) * 0.06);
       ctx.strokeStyle = palette.hue(moment.lanes[i].hue);
       ctx.globalAlpha = alpha;
       ctx.beginPath();

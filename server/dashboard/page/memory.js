@@ -23,7 +23,7 @@ export function drawMemory(canvas, run, moment, domain, palette) {
   const block = run.header?.block_bytes ?? 0;
 
   // Steps of equal width on the screen need no more points than it has pixels.
-  const area = (value, color, alpha) => {
+  const area = (value, color) => {
     ctx.beginPath();
     ctx.moveTo(0, y(0));
     let column = -1;
@@ -38,13 +38,11 @@ export function drawMemory(canvas, run, moment, domain, palette) {
     ctx.lineTo(x(moment.time), y(last));
     ctx.lineTo(x(moment.time), y(0));
     ctx.closePath();
-    ctx.globalAlpha = alpha;
     ctx.fillStyle = color;
     ctx.fill();
-    ctx.globalAlpha = 1;
   };
-  area((i) => s.bytes[i], palette.judge, 0.9);
-  area((i) => (block > 0 ? Math.min(s.bytes[i], s.blocks[i] * block) : s.bytes[i]), palette.accent, 0.75);
+  area((i) => s.bytes[i], palette.judge);
+  area((i) => (block > 0 ? Math.min(s.bytes[i], s.blocks[i] * block) : s.bytes[i]), palette.accent);
 
   const r = run.reclaims;
   const m = upTo(r.times, moment.time);

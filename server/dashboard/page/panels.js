@@ -55,20 +55,19 @@ export class Votes {
     if (key === this.#shown) return;
     this.#shown = key;
     const most = 8;
-    this.list.replaceChildren(
-      ...votes.slice(0, most).map((v, i) => {
-        const share = total > 0 ? v.weight / total : 0;
-        const bar = h("i", { class: `bar ${hueClass(hues[i])}`, "aria-hidden": "true" });
-        bar.style.width = `${100 * share}%`;
-        const weight = counted === "weight" ? `weight ${Number(v.weight.toFixed(2))}, ` : "";
-        return h("li", { class: i === 0 ? "first" : "" },
-          h("span", { class: "vote-answer", title: v.answer }, v.answer),
-          h("span", { class: "vote-share" }, percent(share)),
-          h("span", { class: "vote-bar" }, bar),
-          h("span", { class: "faint vote-note" }, weight + plural(v.traces.length, "trace", "traces")));
-      }),
-      votes.length > most ? h("li", { class: "faint" }, `and ${plural(votes.length - most, "more answer", "more answers")}`) : null,
-    );
+    const items = votes.slice(0, most).map((v, i) => {
+      const share = total > 0 ? v.weight / total : 0;
+      const bar = h("i", { class: `bar ${hueClass(hues[i])}`, "aria-hidden": "true" });
+      bar.style.width = `${100 * share}%`;
+      const weight = counted === "weight" ? `weight ${Number(v.weight.toFixed(2))} from ` : "";
+      return h("li", { class: i === 0 ? "first" : "" },
+        h("span", { class: "vote-answer", title: v.answer }, v.answer),
+        h("span", { class: "vote-share" }, percent(share)),
+        h("span", { class: "vote-bar" }, bar),
+        h("span", { class: "faint vote-note" }, weight + plural(v.traces.length, "trace", "traces")));
+    });
+    if (votes.length > most) items.push(h("li", { class: "faint" }, `and ${plural(votes.length - most, "more answer", "more answers")}`));
+    this.list.replaceChildren(...items);
     text(this.note, votes.length === 0 ? (over ? "No trace gave an answer." : "No trace has finished yet.")
       : counted === "weight" ? "" : over ? "Answers counted; the journal has no weights." : "Answers so far, each counted once.");
   }

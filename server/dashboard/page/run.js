@@ -199,8 +199,10 @@ export class Run {
       if (!track) continue;
       track.tokens.push(token);
       track.tokenTimes.push(time);
+      // It grows, so it runs: again after a preemption, or from before the first
+      // line that a server has kept of a long run.
       const last = track.changes.at(-1);
-      if (last && last.away && last.state === "running") track.change(time, line.step, "running");
+      if (!last || (last.away && last.state === "running")) track.change(time, line.step, "running");
     }
     return true;
   }
