@@ -198,6 +198,8 @@ type Device interface {
 	// SwiGLU computes dst = silu(g) * u, where a row of gateUp is g and then u.
 	SwiGLU(dst, gateUp Tensor, rows int)
 
+	ExpertDevice
+
 	// Sample draws a token from each of the first len(params) rows of logits.
 	Sample(logits Tensor, params []SampleParams, out []Sampled)
 	// Read copies a row, or its first len(dst) columns, to the host.

@@ -80,6 +80,11 @@ type device struct {
 	embed     embedJob
 	norm      normJob
 	swiglu    swigluJob
+	route     routeJob
+	dispatch  dispatchJob
+	expert    expertJob
+	combine   combineJob
+	clamped   clampedJob
 	rotary    rotaryJob
 	attention attentionJob
 	merge     mergeJob

@@ -19,8 +19,10 @@ type worker struct {
 	scores  []float32
 	values  []float32
 	sums    []partial
-	sees    []span  // of each query, in its partition
-	slots   []int32 // of each query
+	sees    []span    // of each query, in its partition
+	slots   []int32   // of each query
+	routing []float64 // scores of a row's experts, and what they are chosen by
+	groups  []float64 // of experts
 	sampler sampler
 }
 

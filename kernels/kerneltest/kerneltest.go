@@ -45,6 +45,10 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		{"linear int4", func(h *harness) { h.linearLayers(kernels.Int4) }},
 		{"norms", (*harness).norms},
 		{"swiglu", (*harness).swiglu},
+		{"routes", (*harness).routes},
+		{"experts", (*harness).experts},
+		{"expert formats", (*harness).expertFormats},
+		{"clamped swiglu", (*harness).clampedSwiGLU},
 		{"rotary", (*harness).rotary},
 		{"attention", (*harness).attention},
 		{"chunks", (*harness).chunks},
@@ -226,6 +230,15 @@ func Bits(t testing.TB, d kernels.Device, seed uint64) []float32 {
 		gated := h.tensor(rows, out/2)
 		h.d.SwiGLU(gated, h.upload(h.floats(rows*(out/2)*2), rows, out/2*2), rows)
 		all = append(all, h.read(gated, rows)...)
+		mixed := h.tensor(rows*3, out)
+		matrices := h.newExperts(kernels.F32, h.floats(5*out*in), 5, out, in)
+		routing := h.newRouting(rows, 5, 3)
+		h.d.Route(routing, h.upload(h.floats(rows*5), rows, 5), &kernels.RouterSpec{Chosen: 3, Scale: 1}, rows)
+		dispatched := h.tensor(rows*3, in)
+		h.d.Dispatch(dispatched, x, routing)
+		h.d.ExpertLinear(mixed, dispatched, matrices, nil, routing)
+		h.d.Combine(dst, mixed, routing)
+		all = append(all, h.read(dst, rows)...)
 		params := make([]kernels.SampleParams, rows)
 		for i := range params {
 			params[i] = kernels.SampleParams{Temperature: 0.8, TopK: int32(i % 3 * 20), TopP: 0.9, Seed: seed, Trace: uint32(i)}
