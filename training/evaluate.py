@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from checkpoints import load
 from judge_pairs import Format, read_traces
+from measures import separation, threshold
 from plans import answer, values
 from sample import boxed, generate
 from tokenizer import END, prompt
@@ -68,22 +69,6 @@ def pair_scores(judge, form, prefixes):
     return torch.sigmoid(logits[..., form.same] - logits[..., form.different]).numpy()
 
 
-def auroc(scores, same):
-    """Probability that a same pair outscores a different pair."""
-    order = np.argsort(scores, kind="stable")
-    ranks = np.empty(len(scores))
-    ranks[order] = np.arange(1, len(scores) + 1)
-    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.bincount(inverse, ranks) / counts)[inverse]  # ties share their mean rank
-    positive, negative = same.sum(), (~same).sum()
-    return (ranks[same].sum() - positive * (positive + 1) / 2) / (positive * negative)
-
-
-def tnr(scores, same, fnr=0.2):
-    """Share of the different pairs below the threshold that misses `fnr` of the same pairs."""
-    return (scores[~same] < np.quantile(scores[same], fnr)).mean()
-
-
 def prune(scores, threshold):
     """Greedy clustering in index order: a trace joins the most similar keeper
     at or above the threshold, otherwise it becomes a keeper. Returns keeper -> members."""
@@ -106,20 +91,16 @@ def judged(groups, judge, form):
 
 
 def judge_figures(results):
-    scores, same, within, within_tnr = [], [], [], []
-    for _, kept, matrix in results:
+    scores, same, questions = [], [], []
+    for question, (_, kept, matrix) in enumerate(results):
         i, j = np.triu_indices(len(kept), 1)
         names = np.array([t["answer"] for t in kept])
-        s, y = matrix[i, j], names[i] == names[j]
-        scores.append(s)
-        same.append(y)
-        if 0 < y.sum() < len(y):
-            within.append(auroc(s, y))
-            within_tnr.append(tnr(s, y))
+        scores.append(matrix[i, j])
+        same.append(names[i] == names[j])
+        questions += [question] * len(i)
     scores, same = np.concatenate(scores), np.concatenate(same)
-    return {"pairs": len(scores), "auroc": auroc(scores, same), "tnr": tnr(scores, same),
-            "threshold_fnr_0.2": np.quantile(scores[same], 0.2), "threshold_fnr_0.05": np.quantile(scores[same], 0.05),
-            "within_auroc": np.mean(within), "within_tnr": np.mean(within_tnr)}
+    return separation(scores, same, questions) | {
+        f"threshold_fnr_{fnr}": threshold(scores, same, fnr) for fnr in (0.2, 0.05)}
 
 
 def pruning_figures(results, threshold, length):
@@ -154,7 +135,7 @@ def forced_vote(model, form, groups, seed=0):
 
 
 def shown(figures):
-    return json.dumps({k: round(float(v), 4) for k, v in figures.items()})
+    return json.dumps({k: None if v is None else round(float(v), 4) for k, v in figures.items()})
 
 
 def main():

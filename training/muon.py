@@ -6,6 +6,8 @@ are what two CPU cores have too few of.
 
 import torch
 
+from schedule import rate
+
 
 def orthogonalise(g, steps=5):
     """Newton-Schulz iteration towards the nearest orthogonal matrix; g: (n, rows, columns)."""
@@ -46,24 +48,18 @@ class Muon(torch.optim.Optimizer):
 
 
 class Both:
-    """The two optimisers under one schedule: lr = peak * `at(progress)`."""
+    """The two optimisers under one schedule: lr = peak * rate(progress)."""
 
-    def __init__(self, model, muon_lr, adam_lr, hold=0.5, warmup=0.01, weight_decay=0.01):
+    def __init__(self, model, muon_lr, adam_lr, hold=0.5, weight_decay=0.01):
         matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n]
         others = [p for n, p in model.named_parameters() if p.dim() != 2 or "embed" in n]
         self.parts = [(Muon(matrices, weight_decay=weight_decay), muon_lr),
                       (torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0), adam_lr)]
-        self.hold, self.warmup = hold, warmup
-
-    def at(self, progress):
-        """Warm up, hold, then fall linearly to nearly nothing."""
-        if progress < self.warmup:
-            return (progress + 1e-3) / (self.warmup + 1e-3)
-        return min(1.0, 0.01 + max(0.0, 1 - progress) / (1 - self.hold))
+        self.hold = hold
 
     def step(self, progress):
         for optimiser, peak in self.parts:
             for group in optimiser.param_groups:
-                group["lr"] = peak * self.at(progress)
+                group["lr"] = peak * rate(progress, self.hold)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)

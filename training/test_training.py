@@ -5,8 +5,9 @@ import unittest
 
 import torch
 
-from evaluate import auroc, prune, tnr
+from evaluate import prune
 from judge_pairs import Format
+from measures import auroc, tnr
 from plans import answer, gives_away, numbers, values
 from qwen3 import Config, Qwen3
 from questions import draw_plan, draw_question, is_unseen
