@@ -120,14 +120,14 @@ type RotarySpec struct {
 
 // SampleParams says how to draw one token from a row of logits.
 //
-// The order is: divide by Temperature; keep the TopK largest; keep the smallest
-// set of the most likely of these whose share of their probability reaches TopP;
-// drop tokens less likely than MinP times the most likely; draw with
-// Uniform(Seed, Trace, Position). Ties are broken by the lower token id.
+// The order is: adjust the logits as Adjust says; divide by Temperature; keep the
+// TopK largest; keep the smallest set of the most likely of these whose share of
+// their probability reaches TopP; drop tokens less likely than MinP times the most
+// likely; draw with Uniform(Seed, Trace, Position). Ties are broken by the lower
+// token id.
 //
 // A NaN logit counts as -Inf, which is never drawn. If the largest logit is not
-// finite, the token is the first that has it, with log-probability 0 if it is
-// +Inf and -MaxFloat32 if no logit is more than -Inf.
+// finite, the token is the first that has it, of those allowed; token 0 if none is.
 type SampleParams struct {
 	Temperature float32 // 0 or less: the most likely token
 	TopK        int32   // 0: all
@@ -138,10 +138,47 @@ type SampleParams struct {
 	Position    uint32
 	// Confidence asks for Sampled.Confidence over so many tokens; 0: none.
 	Confidence int32
+	// Forced is 1 + the token that is taken instead of a draw, for its
+	// log-probability; 0: draw.
+	Forced int32
+	// Adjust changes the logits before the draw, and those alone: not what
+	// log-probabilities and confidences are made of. nil: as they are.
+	Adjust *Adjustment
+}
+
+// Adjustment changes the logits of a row before a token is drawn. For the logit l
+// of a token, in float32, every operation rounded for itself:
+//
+//	l = l / Repetition, or l * Repetition if l < 0       of the tokens of Counts
+//	l = l - (Count*Frequency + Presence)                 of those whose Count > 0
+//	l = l + Add                                          of the tokens of Bias
+//	l = -Inf                                             of tokens that are not Allowed
+//
+// A device does not keep it beyond the call.
+type Adjustment struct {
+	Repetition          float32 // above 0; 1: none
+	Presence, Frequency float32
+	Counts              []TokenCount // no token twice
+	Bias                []TokenBias  // no token twice
+	// Allowed has the bit t%32 of word t/32 set for a token t that may be drawn;
+	// beyond its end there is none. nil: all tokens may.
+	Allowed []uint32
+}
+
+// TokenCount is how often a token was generated.
+type TokenCount struct{ Token, Count int32 }
+
+// TokenBias is what is added to the logit of a token.
+type TokenBias struct {
+	Token int32
+	Add   float32
 }
 
 // Sampled is a drawn token and its log-probability under the full softmax of
-// the raw logits (temperature 1, no filter).
+// the raw logits (temperature 1, no adjustment, no filter).
+//
+// Where that softmax is not defined, 0 stands for the log-probability of a logit
+// of +Inf, and -MaxFloat32 for that of -Inf, of NaN and of all beside +Inf.
 type Sampled struct {
 	Token   int32
 	LogProb float32
@@ -149,6 +186,11 @@ type Sampled struct {
 	// tokens, p as for LogProb: the more one token stands out, the higher it is
 	// (DeepConf, arXiv 2508.15260). 0 if it was not asked for.
 	Confidence float32
+	// Top is memory of the caller's that is filled with the len(Top) likeliest
+	// tokens, p as for LogProb, the most likely first; nil: none are asked for. If
+	// there are not so many with a logit above -Inf, the rest is token -1 with
+	// -MaxFloat32.
+	Top []TokenLogProb
 }
 
 // TokenLogProb is a token and its log-probability.
@@ -200,7 +242,8 @@ type Device interface {
 
 	ExpertDevice
 
-	// Sample draws a token from each of the first len(params) rows of logits.
+	// Sample draws a token from each of the first len(params) rows of logits, which
+	// stay as they are. out has the memory for what is asked for beside it.
 	Sample(logits Tensor, params []SampleParams, out []Sampled)
 	// Read copies a row, or its first len(dst) columns, to the host.
 	Read(t Tensor, row int, dst []float32)

@@ -36,7 +36,7 @@ type sampleJob struct {
 }
 
 func (j *sampleJob) chunk(w *worker, i int) {
-	j.out[i] = w.sampler.draw(j.set, j.logits.row(i), &j.params[i])
+	w.sampler.draw(j.set, j.logits.row(i), &j.params[i], &j.out[i])
 }
 
 const (
@@ -52,57 +52,106 @@ var floors = [...]float32{1. / 8, 1. / 64, 1. / 4096, 0}
 
 // sampler is the memory that drawing a token needs.
 type sampler struct {
-	weights []float32 // exp((logit-max)/temperature)
-	pieces  []float32 // the sum of each piece of weights
-	bins    bins
-	largest []float32
+	weights  []float32 // exp((logit-max)/temperature)
+	pieces   []float32 // the sum of each piece of weights
+	bins     bins
+	largest  []candidate
+	adjusted []float32 // logits
 }
 
-func (s *sampler) draw(set *set, logits []float32, p *kernels.SampleParams) kernels.Sampled {
+func (s *sampler) draw(set *set, logits []float32, p *kernels.SampleParams, out *kernels.Sampled) {
 	m := set.maximum(logits)
-	best := int32(max(0, slices.Index(logits, m)))
+	z, logZ := 0.0, 0.0
+	finite := !math.IsInf(float64(m), 0)
+	if finite {
+		z = s.weigh(set, logits, m, 1)
+		logZ = math.Log(z)
+	}
+	out.Confidence = 0
+	if p.Confidence > 0 && finite {
+		out.Confidence = float32(logZ - meanOf(s.likeliest(logits, int(p.Confidence), finite), m))
+	}
+	if n := len(out.Top); n > 0 {
+		likeliest := s.likeliest(logits, n, finite)
+		for i := range out.Top {
+			out.Top[i] = kernels.TokenLogProb{Token: -1, LogProb: -math.MaxFloat32}
+			if i < len(likeliest) {
+				c := likeliest[i]
+				out.Top[i] = kernels.TokenLogProb{Token: c.token, LogProb: logProb(c.logit, m, logZ)}
+			}
+		}
+	}
 	switch {
-	case math.IsInf(float64(m), 1):
-		return kernels.Sampled{Token: best}
-	case math.IsInf(float64(m), -1):
-		return kernels.Sampled{Token: best, LogProb: -math.MaxFloat32}
+	case p.Forced > 0:
+		out.Token = p.Forced - 1
+	case p.Adjust != nil:
+		out.Token = s.drawAdjusted(set, logits, p)
+	case p.Temperature > 0 && finite:
+		out.Token = s.pick(set, logits, m, z, p)
+	default:
+		out.Token = first(logits, m)
 	}
-	z := s.weigh(set, logits, m, 1)
-	token := best
-	if p.Temperature > 0 {
-		token = s.pick(set, logits, m, best, z, p)
-	}
-	logZ := math.Log(z)
-	out := kernels.Sampled{Token: token, LogProb: float32(float64(logits[token]-m) - logZ)}
-	if p.Confidence > 0 {
-		out.Confidence = float32(logZ - s.meanOfLargest(logits, int(p.Confidence), m))
-	}
-	return out
+	out.LogProb = logProb(logits[out.Token], m, logZ)
 }
 
-// meanOfLargest is the mean of the n largest logits less m, those that are -Inf or
-// NaN left out.
-func (s *sampler) meanOfLargest(logits []float32, n int, m float32) float64 {
-	top := s.largest[:0] // descending
-	for _, l := range logits {
-		if len(top) == n && l <= top[n-1] || !(l >= -math.MaxFloat32) { // -Inf or NaN
+// first is the first token of the logit m.
+func first(logits []float32, m float32) int32 { return int32(max(0, slices.Index(logits, m))) }
+
+// logProb is the log-probability of a logit where m is the largest and logZ the
+// logarithm of the sum of exp(logit-m).
+func logProb(logit, m float32, logZ float64) float32 {
+	switch {
+	case math.IsInf(float64(logit), 1):
+		return 0
+	case math.IsInf(float64(m), 1) || !(logit >= -math.MaxFloat32):
+		return -math.MaxFloat32
+	}
+	return float32(max(float64(logit)-float64(m)-logZ, -math.MaxFloat32))
+}
+
+// likeliest is the n tokens of the largest logits in order, equals in order of
+// token, those that are -Inf or NaN left out. If weighed, weights and pieces are
+// those of the logits at temperature 1, and a piece that adds up to less than the
+// weight of the last one kept is not looked at.
+func (s *sampler) likeliest(logits []float32, n int, weighed bool) []candidate {
+	top := s.largest[:0]
+	floor, least := float32(math.Inf(-1)), float32(-1)
+	for i := range ceil(len(logits), piece) {
+		if weighed && s.pieces[i] < least {
 			continue
 		}
-		if len(top) < n {
-			top = append(top, l)
+		lo := i * piece
+		for j, l := range logits[lo:min(lo+piece, len(logits))] {
+			if !(l > floor) {
+				continue
+			}
+			if len(top) < n {
+				top = append(top, candidate{})
+			}
+			at := len(top) - 1
+			for ; at > 0 && top[at-1].logit < l; at-- {
+				top[at] = top[at-1]
+			}
+			top[at] = candidate{l, int32(lo + j)}
+			if len(top) == n {
+				floor = top[n-1].logit
+				if weighed {
+					least = s.weights[top[n-1].token] * (1 - 1./1024) // for the exponential's last bits
+				}
+			}
 		}
-		i := len(top) - 1
-		for ; i > 0 && top[i-1] < l; i-- {
-			top[i] = top[i-1]
-		}
-		top[i] = l
 	}
 	s.largest = top
+	return top
+}
+
+// meanOf is the mean of logits less m.
+func meanOf(candidates []candidate, m float32) float64 {
 	sum := 0.0
-	for _, l := range top {
-		sum += float64(l - m)
+	for _, c := range candidates {
+		sum += float64(c.logit - m)
 	}
-	return sum / float64(len(top))
+	return sum / float64(len(candidates))
 }
 
 // weigh fills weights with exp((logits-m)*scale) and returns their sum.
@@ -118,14 +167,14 @@ func (s *sampler) weigh(set *set, logits []float32, m, scale float32) float64 {
 	return sum
 }
 
-// pick draws a token at a temperature above 0. m is the largest logit, best the
-// first token that has it, z the sum of the weights at temperature 1.
-func (s *sampler) pick(set *set, logits []float32, m float32, best int32, z float64, p *kernels.SampleParams) int32 {
+// pick draws a token at a temperature above 0. m is the largest logit; z is the sum
+// of the weights at temperature 1 if they have been made, else 0.
+func (s *sampler) pick(set *set, logits []float32, m float32, z float64, p *kernels.SampleParams) int32 {
 	scale := 1 / p.Temperature
 	if math.IsInf(float64(scale), 0) {
-		return best
+		return first(logits, m)
 	}
-	if scale != 1 {
+	if scale != 1 || z == 0 {
 		z = s.weigh(set, logits, m, scale)
 	}
 	u := kernels.Uniform(p.Seed, p.Trace, p.Position)

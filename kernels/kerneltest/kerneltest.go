@@ -60,6 +60,8 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		{"distribution", (*harness).distribution},
 		{"confidence", (*harness).confidence},
 		{"odd logits", (*harness).oddLogits},
+		{"adjustments", (*harness).adjustments},
+		{"alternatives", (*harness).alternatives},
 		{"repeats", (*harness).repeats},
 	} {
 		t.Run(part.name, func(t *testing.T) {
