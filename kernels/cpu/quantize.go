@@ -125,23 +125,24 @@ func prepareInt8Go(dst []uint32, x []float32) { prepareGo(dst, x, int8Group, int
 func prepareInt4Go(dst []uint32, x []float32) { prepareGo(dst, x, int4Group, int4Bias) }
 
 // prepareGo rounds a row to integers of 8 bits, scaled by the largest of a group.
-// A group with a number that is not finite has a scale that is not finite.
+// A group of nearly nothing, below 2^-100, counts as zeros; one with a number that
+// is not finite has a scale that is not finite.
 func prepareGo(dst []uint32, x []float32, group int, bias int32) {
+	const least, infinite = (127 - 100) << 23, 0xff << 23
 	for len(dst) > 0 {
 		n := min(group, len(x))
-		var most uint32 // NaN is more than Inf is more than all others
+		most := uint32(0) // in bits: NaN is more than Inf is more than all others
 		for _, v := range x[:n] {
 			most = max(most, math.Float32bits(v)&^(1<<31))
 		}
-		scale, inverse := math.Float32frombits(most)/127, float32(0)
-		if scale > 0 {
-			inverse = 127 / math.Float32frombits(most)
+		largest, scale, sum := math.Float32frombits(most), float32(0), int32(0)
+		if most >= least {
+			scale = largest / 127
 		}
 		clear(dst[:group/4])
-		sum := int32(0)
-		if most < 0xff<<23 {
+		if most >= least && most < infinite {
 			for i, v := range x[:n] {
-				q := int32(math.RoundToEven(float64(v * inverse)))
+				q := int32(math.RoundToEven(float64(v * float32(127/largest))))
 				sum += q
 				dst[i/4] |= uint32(uint8(q)) << (i % 4 * 8)
 			}

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-//go:generate go run asm/matmul.go
+//go:generate go run asm/matmul.go asm/linear.go
 
 var avx2 = &set{
 	name:          "avx2",
@@ -32,6 +32,24 @@ var avx512 = func() *set {
 	s := *avx2
 	s.name, s.tile, s.matmul, s.softmax = "avx512", 8, matmulAVX512, softmaxAVX512
 	s.linear[kernels.F32] = overFloats(8, matmulAVX512)
+	s.linear[kernels.BF16].matmul = matmulBF16WideAVX512
+	return &s
+}()
+
+// avx512VNNI has products of bytes.
+var avx512VNNI = func() *set {
+	s := *avx512
+	s.name = "avx512vnni"
+	s.linear[kernels.Int8] = multiplier{rows: 8, words: int8Words, prepare: prepareInt8Vector, matmul: matmulInt8VNNI}
+	s.linear[kernels.Int4] = multiplier{rows: 8, words: int4Words, prepare: prepareInt4Vector, matmul: matmulInt4VNNI}
+	return &s
+}()
+
+// avx512BF16 has products of bfloat16 too.
+var avx512BF16 = func() *set {
+	s := *avx512VNNI
+	s.name = "avx512bf16"
+	s.linear[kernels.BF16] = multiplier{rows: 8, words: 1, prepare: prepareBF16Vector, matmul: matmulBF16AVX512}
 	return &s
 }()
 
@@ -48,8 +66,15 @@ func sets() []*set {
 		return all
 	}
 	all = append([]*set{avx2}, all...)
-	if cpu.X86.HasAVX512F {
-		all = append([]*set{avx512}, all...)
+	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW {
+		return all
+	}
+	all = append([]*set{avx512}, all...)
+	if cpu.X86.HasAVX512VNNI {
+		all = append([]*set{avx512VNNI}, all...)
+		if cpu.X86.HasAVX512BF16 {
+			all = append([]*set{avx512BF16}, all...)
+		}
 	}
 	return all
 }
@@ -71,6 +96,27 @@ func pause(n int)
 
 //go:noescape
 func matmulAVX512(rows int, c []float32, cStride int, x []float32, xStride int, b0, b1 []float32, bStride, k int, load bool)
+
+//go:noescape
+func matmulBF16AVX512(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulBF16WideAVX512(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulInt8VNNI(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulInt4VNNI(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func prepareBF16AVX512(dst []uint32, x []float32)
+
+//go:noescape
+func prepareInt8AVX512(dst []uint32, x []float32)
+
+//go:noescape
+func prepareInt4AVX512(dst []uint32, x []float32)
 
 //go:noescape
 func matmulHalfAVX2(rows int, c []float32, cStride int, x []float32, xStride int, b []float32, bStride, k int, load bool)
@@ -193,4 +239,33 @@ func softmaxVector(scores []float32, sees []span, sums []partial) {
 		m := maximumAVX2(row)
 		sums[i] = partial{m, expSumAVX2(row, row, m, 1)}
 	}
+}
+
+// prepareBF16Vector packs pairs of bfloat16 into words.
+func prepareBF16Vector(dst []uint32, x []float32) {
+	n := whole(len(x))
+	if n > 0 {
+		prepareBF16AVX512(dst, x[:n])
+	}
+	dst = dst[n/2:]
+	clear(dst)
+	for i, v := range x[n:] {
+		dst[i/2] |= uint32(bfloat16(v)) << (i % 2 * 16)
+	}
+}
+
+func prepareInt8Vector(dst []uint32, x []float32) {
+	groups := len(x) / int8Group
+	if groups > 0 {
+		prepareInt8AVX512(dst, x[:groups*int8Group])
+	}
+	prepareInt8Go(dst[groups*int8Words:], x[groups*int8Group:])
+}
+
+func prepareInt4Vector(dst []uint32, x []float32) {
+	groups := len(x) / int4Group
+	if groups > 0 {
+		prepareInt4AVX512(dst, x[:groups*int4Group])
+	}
+	prepareInt4Go(dst[groups*int4Words:], x[groups*int4Group:])
 }

@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Matmul writes the matrix kernels of package cpu in Go assembly: the same few
-// instructions for every number of rows. Run it by go generate.
+// The generator writes the matrix kernels of package cpu in Go assembly: the same
+// few instructions for every number of rows. Run it by go generate.
 package main
 
 import (
@@ -62,9 +62,14 @@ func main() {
 			panels: []string{"b"}, perPanel: 2, zero: "VXORPS",
 		},
 	} {
-		if err := os.WriteFile(m.file, m.generate(), 0o644); err != nil {
-			log.Fatal(err)
-		}
+		write(m.file, m.generate())
+	}
+	write("linear_avx512_amd64.s", writeProducts([]product{bf16, bf16Wide, int8s, int4s}))
+}
+
+func write(file string, text []byte) {
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		log.Fatal(err)
 	}
 }
 
