@@ -62,6 +62,8 @@ type Server struct {
 	public      map[string]bool // patterns of routes that want no key
 	crossOrigin *http.CrossOriginProtection
 	inFlight    inFlight
+	runs        runs
+	started     time.Time
 
 	draining  chan struct{} // closed when the server takes no more requests
 	drainOnce sync.Once
@@ -79,6 +81,7 @@ func New(e *engine.Engine, m *model.Model, opt Options) (*Server, error) {
 		engine: e, model: m, opt: opt.withDefaults(m),
 		mux: http.NewServeMux(), public: make(map[string]bool), crossOrigin: http.NewCrossOriginProtection(),
 		inFlight: inFlight{byKey: make(map[string]int)},
+		runs:     runs{byID: make(map[int64]*run)}, started: time.Now(),
 		draining: make(chan struct{}),
 	}
 	s.routes()
@@ -89,6 +92,7 @@ func New(e *engine.Engine, m *model.Model, opt Options) (*Server, error) {
 func (s *Server) routes() {
 	s.handlePublic("GET /health", health)
 	s.handlePublic("GET /ready", s.ready)
+	s.apiRoutes()
 }
 
 // handlePublic adds a route that wants no API key.

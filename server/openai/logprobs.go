@@ -123,6 +123,11 @@ func (m TopMap) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
+// NewCompletionLogProbs has none yet.
+func NewCompletionLogProbs() *CompletionLogProbs {
+	return &CompletionLogProbs{Tokens: []string{}, TokenLogProbs: []*LogProb{}, TopLogProbs: []TopMap{}, TextOffset: []int{}}
+}
+
 // Add adds a token that begins at a character of the text. known is false for the
 // first token of a prompt.
 func (l *CompletionLogProbs) Add(t TokenLogProb, offset int, known bool) {
@@ -135,11 +140,8 @@ func (l *CompletionLogProbs) Add(t TokenLogProb, offset int, known bool) {
 	}
 	p := LogProb(t.LogProb)
 	l.TokenLogProbs = append(l.TokenLogProbs, &p)
-	top := TopMap(t.Top)
-	if top == nil {
-		top = TopMap{}
-	}
-	l.TopLogProbs = append(l.TopLogProbs, top)
+	// The token itself is always among them, as in OpenAI's answers.
+	l.TopLogProbs = append(l.TopLogProbs, append(TopMap{}, append(t.Top, t)...))
 }
 
 // readable is the text of a token; one that is a part of a character is spelled as

@@ -28,21 +28,9 @@ const (
 // Usage counts tokens: those of the prompts, and all that were generated, those of
 // pruned traces included.
 type Usage struct {
-	PromptTokens     int               `json:"prompt_tokens"`
-	CompletionTokens int               `json:"completion_tokens"`
-	TotalTokens      int               `json:"total_tokens"`
-	PromptDetails    *PromptDetails    `json:"prompt_tokens_details,omitempty"`
-	Details          *GeneratedDetails `json:"completion_tokens_details,omitempty"`
-}
-
-// PromptDetails counts the tokens of prompts that were computed before.
-type PromptDetails struct {
-	CachedTokens int `json:"cached_tokens"`
-}
-
-// GeneratedDetails counts the generated tokens of one kind.
-type GeneratedDetails struct {
-	ReasoningTokens int `json:"reasoning_tokens"`
+	PromptTokens     int `json:"prompt_tokens"`
+	CompletionTokens int `json:"completion_tokens"`
+	TotalTokens      int `json:"total_tokens"`
 }
 
 // Response is a whole answer: a chat completion or a completion, whose choices are

@@ -209,7 +209,7 @@ func (p *ToolParser) whole(final bool) (said []byte, calls []Call) {
 		return nil, nil
 	}
 	text := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(p.pending)), pythonTag))
-	if calls = jsonCalls(text); len(calls) == 0 {
+	if calls = ParseCalls(text); len(calls) == 0 {
 		said = p.pending
 	}
 	p.called = len(calls) > 0
@@ -217,9 +217,9 @@ func (p *ToolParser) whole(final bool) (said []byte, calls []Call) {
 	return said, calls
 }
 
-// jsonCalls reads calls as JSON objects, apart from each other by semicolons or
-// commas or nothing; none if there is anything else.
-func jsonCalls(text string) (calls []Call) {
+// ParseCalls reads calls as JSON objects, in an array or apart from each other by
+// semicolons, commas or nothing; none if there is anything else.
+func ParseCalls(text string) (calls []Call) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
 		text = text[1 : len(text)-1]
@@ -282,7 +282,7 @@ func (p *ToolParser) tagged(text string) []Call {
 	text = strings.TrimSpace(text)
 	switch {
 	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
-		return jsonCalls(text)
+		return ParseCalls(text)
 	case strings.HasPrefix(text, "<function="):
 		return p.pairs(text[len("<function="):], ">", "</function>", "<parameter=", ">", "</parameter>")
 	}

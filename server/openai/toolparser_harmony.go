@@ -57,14 +57,14 @@ func (p *ToolParser) harmony(final bool) (said []byte, calls []Call) {
 			p.scanned = max(i, n-len(startTag)-len(channelTag))
 			return said, calls
 		}
-		if arguments, ok := compact(bytes.TrimSpace(p.pending[i:n])); ok {
-			calls = append(calls, Call{Name: name, Arguments: arguments})
-			p.called = true
-		} else {
-			said = append(said, p.pending[:n]...)
-		}
+		arguments, ok := compact(bytes.TrimSpace(p.pending[i:n]))
 		if tag != startTag && tag != channelTag {
 			n += len(tag)
+		}
+		if ok {
+			calls = append(calls, Call{Name: name, Arguments: arguments})
+		} else {
+			said = append(said, p.pending[:n]...)
 		}
 		p.pending, p.inside, p.scanned = p.pending[n:], false, 0
 	}
