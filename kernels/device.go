@@ -74,12 +74,19 @@ type KV struct {
 // KVLayout is the KV geometry of a model.
 type KVLayout struct {
 	Layers, KVHeads, HeadDim int
+	Format                   Format // of keys and values: F32 or BF16
+}
+
+// HeadBytes is the size of the keys and values of BlockSize tokens in a KV head of
+// a layer.
+func (l KVLayout) HeadBytes() int64 {
+	return 2 * BlockSize * l.Format.Bytes(int64(l.HeadDim))
 }
 
 // BlockBytes is the size of a block: keys and values of BlockSize tokens in all
-// layers, float32.
+// layers.
 func (l KVLayout) BlockBytes() int64 {
-	return int64(l.Layers) * int64(l.KVHeads) * int64(l.HeadDim) * BlockSize * 2 * 4
+	return int64(l.Layers) * int64(l.KVHeads) * l.HeadBytes()
 }
 
 // Offset is the byte offset of block id in the arena. Blocks are numbered page

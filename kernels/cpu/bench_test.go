@@ -54,41 +54,58 @@ func BenchmarkLinear(b *testing.B) {
 	}
 }
 
-// BenchmarkAttention is one layer of a decode step of 64 traces of one question.
+// BenchmarkAttention is attention in all layers of a decode step of some traces of
+// one question: of the embedded reasoner, and of the shape of Qwen3-0.6B in fewer
+// layers, whose keys and values are more than any cache holds.
 func BenchmarkAttention(b *testing.B) {
-	const traces, heads, kvHeads, dim = 64, 6, 2, 32
-	for _, name := range KernelSets() {
-		for _, context := range []int{64, 128, 256, 512} {
-			for _, shared := range []int{0, context / 2} {
-				b.Run(fmt.Sprintf("%s/context=%d/shared=%d", name, context, shared), func(b *testing.B) {
-					d := newDevice(b, Options{Kernels: name})
-					layout := kernels.KVLayout{Layers: 1, KVHeads: kvHeads, HeadDim: dim}
-					size := layout.BlockBytes()
-					arena := must[kernels.Arena](b)(d.NewArena(size * traces * int64(context/kernels.BlockSize)))
-					kv := kernels.KV{Arena: arena, KVLayout: layout, PageBytes: size}
+	for _, shape := range []struct {
+		name            string
+		spec            kernels.AttentionSpec
+		layers          int
+		format          kernels.Format
+		shared, private int
+	}{
+		{"embedded", kernels.AttentionSpec{Heads: 6, KVHeads: 2, HeadDim: 32, Scale: 0.17}, 6, kernels.F32, 64, 64},
+		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.F32, 512, 64},
+		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.BF16, 512, 64},
+		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.BF16, 512, 0},
+		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.BF16, 0, 128},
+	} {
+		for _, traces := range []int{1, 64} {
+			for _, set := range KernelSets() {
+				b.Run(fmt.Sprintf("%s/%v/shared=%d/private=%d/k=%d/%s", shape.name, shape.format, shape.shared, shape.private, traces, set), func(b *testing.B) {
+					d := newDevice(b, Options{Kernels: set})
+					layout := kernels.KVLayout{Layers: shape.layers, KVHeads: shape.spec.KVHeads, HeadDim: shape.spec.HeadDim, Format: shape.format}
+					keys := shape.shared + shape.private*traces // a multiple of the block
+					memory := must[kernels.Arena](b)(d.NewArena(layout.BlockBytes() * int64(keys/kernels.BlockSize)))
+					kv := kernels.KV{Arena: memory, KVLayout: layout, PageBytes: layout.BlockBytes()}
+					clear(memory.(*arena).data) // so that each page is one of its own
 					var batch kernels.Batch
 					next := int32(0)
 					var common []int32
 					for trace := range traces {
 						blocks := append([]int32(nil), common...)
-						for len(blocks)*kernels.BlockSize < context {
+						for len(blocks)*kernels.BlockSize < shape.shared+shape.private {
 							blocks = append(blocks, next)
 							next++
 						}
 						if trace == 0 {
-							common = blocks[:shared/kernels.BlockSize]
+							common = blocks[:shape.shared/kernels.BlockSize]
 						}
-						batch.Add([]int32{0}, context-1, blocks, true)
+						batch.Add([]int32{0}, shape.shared+shape.private-1, blocks, true)
 					}
 					batch.Plan()
-					qkv := must[kernels.Tensor](b)(d.Upload(randomFloats(traces*(heads+2*kvHeads)*dim), traces, (heads+2*kvHeads)*dim))
-					dst := must[kernels.Tensor](b)(d.NewTensor(traces, heads*dim))
-					spec := kernels.AttentionSpec{Heads: heads, KVHeads: kvHeads, HeadDim: dim, Scale: 0.17}
+					cols := (shape.spec.Heads + 2*shape.spec.KVHeads) * shape.spec.HeadDim
+					qkv := must[kernels.Tensor](b)(d.Upload(randomFloats(traces*cols), traces, cols))
+					dst := must[kernels.Tensor](b)(d.NewTensor(traces, shape.spec.Heads*shape.spec.HeadDim))
 					for b.Loop() {
-						d.Attention(dst, qkv, &spec, kv, 0, &batch)
+						for layer := range shape.layers {
+							d.Attention(dst, qkv, &shape.spec, kv, layer, &batch)
+						}
 					}
 					seconds := b.Elapsed().Seconds() / float64(b.N)
-					b.ReportMetric(4e-9*float64(traces*heads*context*dim)/seconds, "GFLOP/s")
+					b.ReportMetric(4e-9*float64(shape.layers*traces*shape.spec.Heads*(shape.shared+shape.private)*shape.spec.HeadDim)/seconds, "GFLOP/s")
+					b.ReportMetric(1e-9*float64(memory.Bytes())/seconds, "GB/s")
 				})
 			}
 		}

@@ -160,7 +160,7 @@ func (j *roundingJob) chunk(_ *worker, i int) {
 }
 
 // ceil is n/d rounded up.
-func ceil(n, d int) int { return (n + d - 1) / d }
+func ceil[T int | int32](n, d T) T { return (n + d - 1) / d }
 
 // grow returns s with length n, its contents undefined. It makes room to grow on.
 func grow[T any](s []T, n int) []T {

@@ -15,15 +15,10 @@ type job interface {
 type worker struct {
 	tile    [maxTile * panelWidth]float32 // output of a panel that dst has no room for
 	row     []float32                     // a row of a weight that is being packed
-	queries []float32
-	scores  []float32
-	values  []float32
-	sums    []partial
-	sees    []span    // of each query, in its partition
-	slots   []int32   // of each query
-	routing []float64 // scores of a row's experts, and what they are chosen by
-	groups  []float64 // of experts
+	routing []float64                     // scores of a row's experts, and what they are chosen by
+	groups  []float64                     // of experts
 	sampler sampler
+	attentionScratch
 }
 
 // pool runs jobs on its workers. A job is announced in state, one word:

@@ -1,66 +1,6 @@
 package cpu
 
-import (
-	"fmt"
-
-	"deepprune/kernels"
-)
-
-// arena is device memory for KV blocks. In a block each layer's KV heads follow
-// one another, and for each its keys and then its values, laid out as panels for
-// matmul:
-//
-//	keys   [headDim][16 keys]
-//	values [headDim/16][16 keys][16 dims]
-type arena struct {
-	data []float32
-}
-
-func (a *arena) Bytes() int64 { return int64(len(a.data)) * 4 }
-
-func (d *device) NewArena(bytes int64) (kernels.Arena, error) {
-	if bytes < 4 || bytes/4 != int64(int(bytes/4)) {
-		return nil, fmt.Errorf("cpu: an arena of %d bytes", bytes)
-	}
-	data, err := allocate[float32](bytes / 4)
-	if err != nil {
-		return nil, err
-	}
-	return &arena{data}, nil
-}
-
-func (d *device) CopyBlock(kv kernels.KV, dst, src int32) {
-	n := kv.BlockBytes() / 4
-	to, from := kv.Offset(dst)/4, kv.Offset(src)/4
-	data := kv.Arena.(*arena).data
-	copy(data[to:to+n], data[from:from+n])
-}
-
-// layerKV is one layer of the KV blocks in an arena, ready to be indexed.
-type layerKV struct {
-	data []float32
-	kernels.KVLayout
-	layer         int
-	page, block   int // floats
-	blocksPerPage uint32
-}
-
-func newLayerKV(kv *kernels.KV, layer int) layerKV {
-	return layerKV{
-		data: kv.Arena.(*arena).data, KVLayout: kv.KVLayout, layer: layer,
-		page: int(kv.PageBytes / 4), block: int(kv.BlockBytes() / 4),
-		blocksPerPage: uint32(kv.PageBytes / kv.BlockBytes()),
-	}
-}
-
-// head is the keys and the values of a KV head in a block.
-func (l *layerKV) head(head int, block int32) (keys, values []float32) {
-	n := l.HeadDim * kernels.BlockSize
-	page, within := uint32(block)/l.blocksPerPage, uint32(block)%l.blocksPerPage
-	first := int(page)*l.page + int(within)*l.block + (l.layer*l.KVHeads+head)*2*n
-	both := l.data[first : first+2*n]
-	return both[:n], both[n:]
-}
+import "deepprune/kernels"
 
 // checkHeads checks the shapes that RotaryWriteKV and Attention share.
 func checkHeads(qkv *tensor, spec *kernels.AttentionSpec, kv *kernels.KV, layer int, b *kernels.Batch) {
@@ -107,7 +47,7 @@ type rotaryJob struct {
 	eps          float32
 }
 
-func (j *rotaryJob) chunk(_ *worker, i int) {
+func (j *rotaryJob) chunk(w *worker, i int) {
 	dim := j.spec.HeadDim
 	lo, hi := rowChunk(i, j.batch.Rows(), j.qkv.cols)
 	for r := lo; r < hi; r++ {
@@ -119,17 +59,10 @@ func (j *rotaryJob) chunk(_ *worker, i int) {
 			row = row[dim:]
 		}
 		k, v := row[:j.spec.KVHeads*dim], row[j.spec.KVHeads*dim:]
-		offset := int(slot % kernels.BlockSize)
 		for h := range j.spec.KVHeads {
 			kh, vh := k[h*dim:][:dim], v[h*dim:][:dim]
 			j.rotate(kh, j.kNorm, cos, sin)
-			keys, values := j.kv.head(h, slot/kernels.BlockSize)
-			for i, x := range kh {
-				keys[i*kernels.BlockSize+offset] = x
-			}
-			for i := 0; i < dim; i += lanes {
-				copy(values[i*kernels.BlockSize+offset*lanes:], vh[i:i+lanes])
-			}
+			j.write(w, h, slot, kh, vh)
 		}
 	}
 }

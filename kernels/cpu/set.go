@@ -48,6 +48,13 @@ type set struct {
 	// what it sees, at least one key, the rest into 0 whatever it is. It notes max
 	// and sum.
 	softmax func(scores []float32, sees []span, sums []partial)
+	// round computes dst = src*scale as pairs of bfloat16, of a multiple of 16 numbers.
+	round func(dst []uint32, src []float32, scale float32)
+	// widen writes the low halves of each 16 words of pairs of bfloat16 and then the
+	// high ones.
+	widen func(dst []float32, pairs []uint32)
+	// bf16 multiplies keys and values in bfloat16, nil for a set that widens them.
+	bf16 *bf16Kernels
 }
 
 var plain = &set{
@@ -64,6 +71,8 @@ var plain = &set{
 	maximum:       maximumGo,
 	expSum:        expSumGo,
 	softmax:       softmaxGo,
+	round:         roundGo,
+	widen:         widenGo,
 }
 
 var linearGo = [len(layouts)]multiplier{

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-//go:generate go run asm/matmul.go asm/linear.go
+//go:generate go run asm/matmul.go asm/linear.go asm/attention.go
 
 var avx2 = &set{
 	name:          "avx2",
@@ -25,6 +25,8 @@ var avx2 = &set{
 	maximum:       maximumVector,
 	expSum:        expSumVector,
 	softmax:       softmaxVector,
+	round:         roundGo,
+	widen:         widenAVX2,
 }
 
 // avx512 has for itself what takes the most time.
@@ -50,6 +52,8 @@ var avx512BF16 = func() *set {
 	s := *avx512VNNI
 	s.name = "avx512bf16"
 	s.linear[kernels.BF16] = multiplier{rows: 8, words: 1, prepare: prepareBF16Vector, matmul: matmulBF16AVX512}
+	s.round = roundBF16AVX512
+	s.bf16 = &bf16Kernels{scores: scoresBF16AVX512, softmax: softmaxBF16AVX512, weigh: weighBF16AVX512}
 	return &s
 }()
 

@@ -163,6 +163,20 @@ func softmaxGo(scores []float32, sees []span, sums []partial) {
 	}
 }
 
+func roundGo(dst []uint32, src []float32, scale float32) {
+	for i := range dst[:len(src)/2] {
+		dst[i] = uint32(bfloat16(src[2*i]*scale)) | uint32(bfloat16(src[2*i+1]*scale))<<16
+	}
+}
+
+func widenGo(dst []float32, pairs []uint32) {
+	for ; len(pairs) > 0; pairs, dst = pairs[lanes:], dst[2*lanes:] {
+		for i, pair := range pairs[:lanes] {
+			dst[i], dst[lanes+i] = widen(uint16(pair)), widen(uint16(pair>>16))
+		}
+	}
+}
+
 // exp is bounded to [expLow, expHigh], beyond which the result would not be a
 // normal number.
 const (

@@ -289,3 +289,33 @@ loop:
 	VMOVSS  X0, ret+56(FP)
 	VZEROUPPER
 	RET
+
+// func widenAVX2(dst []float32, pairs []uint32)
+TEXT ·widenAVX2(SB), NOSPLIT, $0-48
+	MOVQ    dst_base+0(FP), DI
+	MOVQ    pairs_base+24(FP), SI
+	MOVQ    pairs_len+32(FP), CX
+	SHRQ    $4, CX
+	JZ      widened
+
+widen:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPSLLD  $16, Y0, Y2
+	VPSLLD  $16, Y1, Y3
+	VPSRLD  $16, Y0, Y0
+	VPSRLD  $16, Y1, Y1
+	VPSLLD  $16, Y0, Y0
+	VPSLLD  $16, Y1, Y1
+	VMOVDQU Y2, (DI)
+	VMOVDQU Y3, 32(DI)
+	VMOVDQU Y0, 64(DI)
+	VMOVDQU Y1, 96(DI)
+	ADDQ    $64, SI
+	ADDQ    $128, DI
+	DECQ    CX
+	JNZ     widen
+
+widened:
+	VZEROUPPER
+	RET

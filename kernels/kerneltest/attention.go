@@ -88,6 +88,9 @@ var geometries = []geometry{
 	{layers: 2, heads: 3, kvHeads: 1, dim: 48, window: 64},
 	{layers: 1, heads: 2, kvHeads: 2, dim: 80, window: 75, sinks: true},
 	{layers: 1, heads: 2, kvHeads: 1, dim: 32, window: 1 << 40},
+	{layers: 2, heads: 6, kvHeads: 2, dim: 32, format: kernels.BF16},
+	{layers: 2, heads: 4, kvHeads: 2, dim: 128, window: 77, sinks: true, format: kernels.BF16},
+	{layers: 1, heads: 5, kvHeads: 1, dim: 48, window: 33, format: kernels.BF16},
 }
 
 // attention runs several groups of sequences that share their beginnings, at

@@ -251,17 +251,19 @@ func Bits(t testing.TB, d kernels.Device, seed uint64) []float32 {
 			all = append(all, float32(s.Token), s.LogProb)
 		}
 	}
-	w := newWorld(h, geometry{layers: 2, heads: 6, kvHeads: 2, dim: 32, window: 70, sinks: true}, 80)
-	for range 4 {
-		w.add(nil, h.between(40, 150))
-	}
-	for _, parent := range w.sequences[:4] {
-		for range 5 {
-			w.add(parent, 3)
+	for _, format := range []kernels.Format{kernels.F32, kernels.BF16} {
+		w := newWorld(h, geometry{layers: 2, heads: 6, kvHeads: 2, dim: 32, window: 70, sinks: true, format: format}, 80)
+		for range 4 {
+			w.add(nil, h.between(40, 150))
 		}
-	}
-	for w.left() {
-		all = append(all, w.run(w.batch())...)
+		for _, parent := range w.sequences[:4] {
+			for range 5 {
+				w.add(parent, 3)
+			}
+		}
+		for w.left() {
+			all = append(all, w.run(w.batch())...)
+		}
 	}
 	return all
 }

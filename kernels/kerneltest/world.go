@@ -10,6 +10,7 @@ type geometry struct {
 	layers, heads, kvHeads, dim int
 	window                      int  // of every second layer, 0 for none
 	sinks                       bool // whether the heads have sinks
+	format                      kernels.Format
 }
 
 // world is a KV arena with sequences in it, kept beside a plain copy of every
@@ -37,7 +38,7 @@ type sequence struct {
 // holds what would ruin a result: NaN and infinity.
 func newWorld(h *harness, g geometry, blocks int32) *world {
 	w := &world{harness: h, geometry: g, limit: blocks}
-	layout := kernels.KVLayout{Layers: g.layers, KVHeads: g.kvHeads, HeadDim: g.dim}
+	layout := kernels.KVLayout{Layers: g.layers, KVHeads: g.kvHeads, HeadDim: g.dim, Format: g.format}
 	const perPage = 3
 	page := perPage*layout.BlockBytes() + 64 // a page has an unused rest
 	pages := int64(blocks+perPage-1) / perPage
@@ -192,64 +193,99 @@ func (w *world) run(parts []part) []float32 {
 	return out
 }
 
+// kept is a key or a value as the arena keeps it.
+func (w *world) kept(x []float32, scale float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v * scale)
+		if w.format == kernels.BF16 { // 8 bits
+			fraction, exponent := math.Frexp(y[i])
+			y[i] = math.Ldexp(math.RoundToEven(math.Ldexp(fraction, 8)), exponent-8)
+		}
+	}
+	return y
+}
+
+// rounding is the error of a query or a weight that is rounded to match keys and
+// values, relatively.
+func (w *world) rounding() float64 {
+	if w.format == kernels.F32 {
+		return 0
+	}
+	return 1.0 / (1 << 9)
+}
+
 // check compares the attention of the parts, not yet marked as done, with the
-// reference: softmax over all keys it sees, in float64. A score of d products has an
-// error of (d+2)·u·Σ|q·k|, which changes a weight by as much, relatively, and so
-// does the sum of weights; sums over n keys and the exponential add to it. (The
-// race detector would only slow the reference down.)
+// reference: softmax over all keys it sees, in float64, of keys and values as they
+// are kept. A score of d products has an error of (d+2)·u·Σ|q·k|, and of rounding
+// times that sum, which changes a weight by as much, relatively, and so does the
+// sum of weights; sums over n keys and the exponential add to it. (The race
+// detector would only slow the reference down.)
 //
 //go:norace
 func (w *world) check(parts []part, out []float32) {
 	i := 0
 	for layer := range w.layers {
-		f := float64(layerScale(layer))
+		f := layerScale(layer)
 		for _, p := range parts {
-			for pos := p.done; pos < p.done+p.rows; pos++ {
-				for head := range w.heads {
-					q := p.sequence.rows[pos][head*w.dim:][:w.dim]
-					kvHead := head / (w.heads / w.kvHeads)
-					oldest := 0
-					if window := w.windowOf(layer); window > 0 {
-						oldest = max(0, pos-window+1)
-					}
-					seen := p.sequence.rows[oldest : pos+1]
-					scores := make([]float64, len(seen))
-					largest, worst, sink := math.Inf(-1), 0.0, math.Inf(-1)
-					if w.sinks != nil {
-						sink = float64(w.sinks[head])
-						largest = sink
-					}
-					for j, row := range seen {
-						k := row[(w.heads+kvHead)*w.dim:][:w.dim]
-						dot, abs := 0.0, 0.0
-						for d := range q {
-							x := f * float64(q[d]) * f * float64(k[d]) * float64(w.spec.Scale)
-							dot += x
-							abs += math.Abs(x)
-						}
-						scores[j] = dot
-						largest, worst = max(largest, dot), max(worst, abs)
-					}
-					want, abs := make([]float64, w.dim), make([]float64, w.dim)
-					sum := math.Exp(sink - largest)
-					for j, s := range scores {
-						e := math.Exp(s - largest)
-						sum += e
-						for d, v := range seen[j][(w.heads+w.kvHeads+kvHead)*w.dim:][:w.dim] {
-							want[d] += e * f * float64(v)
-							abs[d] += e * math.Abs(f*float64(v))
-						}
-					}
-					for d := range want {
-						bound := (2*float64(w.dim+8)*u*worst + float64(pos+32)*u) * abs[d] / sum
-						w.near("Attention", i, out[i], want[d]/sum, bound+1e-30)
-						i++
-					}
-				}
-			}
+			w.checkPart(p, layer, f, out[i:])
+			i += p.rows * w.heads * w.dim
 		}
 	}
 	if i != len(out) {
 		w.Fatalf("%d values checked of %d", i, len(out))
+	}
+}
+
+//go:norace
+func (w *world) checkPart(p part, layer int, f float32, out []float32) {
+	last := p.done + p.rows
+	for head := range w.heads {
+		kvHead := head / (w.heads / w.kvHeads)
+		keys, values := make([][]float64, last), make([][]float64, last)
+		for j, row := range p.sequence.rows[:last] {
+			keys[j] = w.kept(row[(w.heads+kvHead)*w.dim:][:w.dim], f)
+			values[j] = w.kept(row[(w.heads+w.kvHeads+kvHead)*w.dim:][:w.dim], f)
+		}
+		for row := range p.rows {
+			pos := p.done + row
+			q := p.sequence.rows[pos][head*w.dim:][:w.dim]
+			oldest := 0
+			if window := w.windowOf(layer); window > 0 {
+				oldest = max(0, pos-window+1)
+			}
+			scores := make([]float64, pos+1-oldest)
+			largest, worst, sink := math.Inf(-1), 0.0, math.Inf(-1)
+			if w.sinks != nil {
+				sink = float64(w.sinks[head])
+				largest = sink
+			}
+			for j, k := range keys[oldest : pos+1] {
+				dot, abs := 0.0, 0.0
+				for d := range q {
+					x := float64(f*q[d]) * k[d] * float64(w.spec.Scale)
+					dot += x
+					abs += math.Abs(x)
+				}
+				scores[j] = dot
+				largest, worst = max(largest, dot), max(worst, abs)
+			}
+			want, abs := make([]float64, w.dim), make([]float64, w.dim)
+			sum := math.Exp(sink - largest)
+			for j, s := range scores {
+				e := math.Exp(s - largest)
+				sum += e
+				for d, v := range values[oldest+j] {
+					want[d] += e * v
+					abs[d] += e * math.Abs(v)
+				}
+			}
+			at := (row*w.heads + head) * w.dim
+			for d := range want {
+				bound := (2*float64(w.dim+8)*u*worst + float64(pos+32)*u) * abs[d] / sum
+				bound += math.Expm1(2*w.rounding()*(worst+1)) * abs[d] / sum
+				w.near("Attention", at+d, out[at+d], want[d]/sum, bound+1e-30)
+			}
+		}
 	}
 }

@@ -1,0 +1,111 @@
+package cpu
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+
+	"deepprune/kernels"
+)
+
+// arena is device memory for KV blocks. In a block each layer's KV heads follow
+// one another, and for each its keys and then its values, laid out for the
+// products of attention in panels of 16 lanes. In float32 they are
+//
+//	keys   [headDim][16 keys]
+//	values [headDim/16][16 keys][16 dims]
+//
+// and in bfloat16 words that are pairs along the sum, the first in the low half:
+//
+//	keys   [headDim/2][16 keys] of two dims
+//	values [headDim/16][8][16 dims] of two keys
+type arena struct {
+	data []uint32
+}
+
+func (a *arena) Bytes() int64 { return int64(len(a.data)) * 4 }
+
+func (d *device) NewArena(bytes int64) (kernels.Arena, error) {
+	if bytes < 4 || bytes/4 != int64(int(bytes/4)) {
+		return nil, fmt.Errorf("cpu: an arena of %d bytes", bytes)
+	}
+	data, err := allocate[uint32](bytes / 4)
+	if err != nil {
+		return nil, err
+	}
+	return &arena{data}, nil
+}
+
+func (d *device) CopyBlock(kv kernels.KV, dst, src int32) {
+	n := kv.BlockBytes() / 4
+	to, from := kv.Offset(dst)/4, kv.Offset(src)/4
+	data := kv.Arena.(*arena).data
+	copy(data[to:to+n], data[from:from+n])
+}
+
+// layerKV is one layer of the KV blocks in an arena, ready to be indexed.
+type layerKV struct {
+	data []uint32
+	kernels.KVLayout
+	layer             int
+	page, block, head int // words
+	blocksPerPage     uint32
+}
+
+func newLayerKV(kv *kernels.KV, layer int) layerKV {
+	return layerKV{
+		data: kv.Arena.(*arena).data, KVLayout: kv.KVLayout, layer: layer,
+		page: int(kv.PageBytes / 4), block: int(kv.BlockBytes() / 4), head: int(kv.HeadBytes() / 4),
+		blocksPerPage: uint32(kv.PageBytes / kv.BlockBytes()),
+	}
+}
+
+// of is the keys and the values of a KV head in a block.
+func (l *layerKV) of(head int, block int32) (keys, values []uint32) {
+	page, within := uint32(block)/l.blocksPerPage, uint32(block)%l.blocksPerPage
+	first := int(page)*l.page + int(within)*l.block + (l.layer*l.KVHeads+head)*l.head
+	both := l.data[first : first+l.head]
+	return both[:l.head/2], both[l.head/2:]
+}
+
+// write keeps the key and the value of a token in a slot of a block. A neighbour in
+// a pair of values may be written at the same time by another worker.
+func (j *rotaryJob) write(w *worker, head int, slot int32, key, value []float32) {
+	keys, values := j.kv.of(head, slot/kernels.BlockSize)
+	at := int(slot % kernels.BlockSize)
+	switch j.kv.Format {
+	case kernels.F32:
+		keys, values := floats(keys), floats(values)
+		for i, x := range key {
+			keys[i*kernels.BlockSize+at] = x
+		}
+		for i := 0; i < len(value); i += lanes {
+			copy(values[i*kernels.BlockSize+at*lanes:], value[i:i+lanes])
+		}
+	case kernels.BF16:
+		w.rounded = grow(w.rounded, len(key)/2)
+		j.set.round(w.rounded, key, 1)
+		for i, pair := range w.rounded {
+			keys[i*kernels.BlockSize+at] = pair
+		}
+		j.set.round(w.rounded, value, 1)
+		to, from := halves(values), halves(w.rounded)
+		for i := range from {
+			to[i/lanes*lanes*kernels.BlockSize+half(at/2*2*lanes+i%lanes*2+at%2)] = from[half(i)]
+		}
+	}
+}
+
+// halves is words as their halves, of which half i in the order of their weight is
+// number half(i).
+func halves(x []uint32) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(x))), 2*len(x))
+}
+
+func half(i int) int {
+	if cpu.IsBigEndian {
+		return i ^ 1
+	}
+	return i
+}
