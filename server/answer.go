@@ -30,8 +30,6 @@ type answer struct {
 	// usage wants a last chunk with the tokens.
 	usage bool
 	ended []bool // of the choices that are streamed: those that are over
-	// noTokens says that what was generated was not asked for.
-	noTokens bool
 }
 
 // newAnswer starts the groups of a request, one for each prompt. All of them end
@@ -105,9 +103,6 @@ func (a *answer) tokens(results []*engine.Result) *openai.Usage {
 	for _, r := range results {
 		u.PromptTokens += r.Usage.PromptTokens
 		u.CompletionTokens += r.Usage.GeneratedTokens
-	}
-	if a.noTokens {
-		u.CompletionTokens = 0
 	}
 	u.TotalTokens = u.PromptTokens + u.CompletionTokens
 	return u

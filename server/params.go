@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -172,7 +171,7 @@ func wireError(err error) *openai.Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, engine.ErrTooLarge):
-		return openai.Invalid("messages", "context_length_exceeded", "%s", sentence(err))
+		return openai.Invalid(field(err), "context_length_exceeded", "%s", sentence(err))
 	case errors.Is(err, engine.ErrInvalid):
 		return openai.Invalid(field(err), "invalid_value", "%s", sentence(err))
 	case errors.Is(err, engine.ErrBusy):
@@ -192,10 +191,12 @@ func sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// field is the parameter that an error of the engine is about, "" if it does not
-// begin with one.
+// field is the parameter that an error of the engine begins with, "" for none.
 func field(err error) string {
-	text := strings.TrimPrefix(err.Error(), fmt.Sprintf("engine: %v: ", engine.ErrInvalid))
+	text := strings.TrimPrefix(err.Error(), "engine: ")
+	for _, kind := range []error{engine.ErrInvalid, engine.ErrTooLarge} {
+		text = strings.TrimPrefix(text, kind.Error()+": ")
+	}
 	name, _, ok := strings.Cut(text, ":")
 	if !ok || strings.ContainsAny(name, " ") {
 		return ""

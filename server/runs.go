@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -134,11 +135,20 @@ func (s *runs) add(r *run) {
 	}()
 }
 
-// find is the run of that id, nil if there is none.
-func (s *runs) find(id int64) *run {
+// find is the run whose id or whose response's id is name, nil if there is none.
+func (s *runs) find(name string) *run {
+	id, err := strconv.ParseInt(name, 10, 64)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byID[id]
+	if err == nil {
+		return s.byID[id]
+	}
+	for _, r := range s.order {
+		if r.response == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // all are the runs, the latest first.
