@@ -64,6 +64,9 @@ func (e *Engine) result(g *Group, warning string) *Result {
 	if g.reasonerFLOPs > 0 {
 		r.Usage.JudgeRelativeCost = g.judgeFLOPs / (g.reasonerFLOPs / float64(g.usage.GeneratedTokens))
 	}
+	if l, ok := g.PromptLogProbs(); ok {
+		r.PromptLogProbs = l
+	}
 	for i := range g.traces {
 		r.Traces = append(r.Traces, g.traces[i].result())
 	}
