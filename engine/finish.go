@@ -56,6 +56,9 @@ func (e *Engine) result(g *Group, warning string) *Result {
 		r.KV.Judge.BlockBytes = e.judge.kv.BlockBytes()
 	}
 	r.Time.TotalMS = milliseconds(now.Sub(g.submitted))
+	if !g.planned.IsZero() {
+		r.Time.QueueMS = milliseconds(g.planned.Sub(g.submitted))
+	}
 	if !g.prefilled.IsZero() {
 		r.Time.PrefillMS = milliseconds(g.prefilled.Sub(g.submitted))
 		r.Time.DecodeMS = milliseconds(now.Sub(g.prefilled))

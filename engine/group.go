@@ -54,13 +54,15 @@ type Group struct {
 	scoring      bool              // the log-probabilities of the prompt are still wanted
 	scores       LogProbs          // of the prompt, as far as it is computed
 
-	submitted, prefilled time.Time // prefilled: when the first trace began
-	usage                Usage
-	kv                   KVUse
-	judgeNanos           int64
-	judgeFLOPs           float64
-	reasonerFLOPs        float64 // of generated tokens, prefill not included
-	timing               Times
+	// submitted, then planned, when the first rows of the prompt were, then
+	// prefilled, when the first trace began
+	submitted, planned, prefilled time.Time
+	usage                         Usage
+	kv                            KVUse
+	judgeNanos                    int64
+	judgeFLOPs                    float64
+	reasonerFLOPs                 float64 // of generated tokens, prefill not included
+	timing                        Times
 }
 
 // ID is the group's number, unique within its engine, from 1.

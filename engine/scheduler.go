@@ -163,6 +163,9 @@ func (e *Engine) planTrace(t *trace, n int) bool {
 // planRoot reserves the next n tokens of a prompt and returns how many rows are
 // to be computed. Blocks that an earlier request left behind are adopted first.
 func (e *Engine) planRoot(g *Group, n int) int {
+	if g.planned.IsZero() {
+		g.planned = time.Now()
+	}
 	if g.scoring {
 		n = min(n, e.scores)
 	} else if g.rootComputed == 0 && g.root.Len() == 0 {
