@@ -65,6 +65,7 @@ func main() {
 		write(m.file, m.generate())
 	}
 	write("linear_avx512_amd64.s", writeProducts([]product{bf16, bf16Wide, int8s, int4s}))
+	write("limits_amd64.s", writePeaks())
 }
 
 func write(file string, text []byte) {
