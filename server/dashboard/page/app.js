@@ -67,15 +67,12 @@ function open(id) {
   follow((path, init) => api.open(path, init), `v1/groups/${encodeURIComponent(id)}/events`, {
     signal,
     onEvent(data) {
-      let line;
       try {
-        line = parseLine(data);
+        mine.add(parseLine(data));
       } catch {
         unread++;
         notice(`${plural(unread, "line of the journal", "lines of the journal")} could not be read.`);
-        return false;
       }
-      mine.add(line);
       dirty = true;
       if (mine.done) ended();
       return mine.done;
