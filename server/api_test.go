@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"deepprune/engine"
+	"deepprune/kernels"
+	"deepprune/model"
 )
 
 // client asks a server of the embedded pair.
@@ -24,6 +26,27 @@ type client struct {
 func newClient(t testing.TB, opt Options, eopt engine.Options) *client {
 	t.Helper()
 	s := newServer(t, opt, eopt)
+	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	return &client{t, h.URL, s}
+}
+
+// startClient starts a server of a model without a judge.
+func startClient(t testing.TB, dev kernels.Device, m *model.Model, opt Options) *client {
+	t.Helper()
+	e, err := engine.New(dev, m, nil, engine.Options{CheckInvariants: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := New(e, m, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	return &client{t, h.URL, s}
