@@ -108,16 +108,16 @@ func (a *answer) tokens(results []*engine.Result) *openai.Usage {
 	return u
 }
 
-// account is what the response tells of its group, nil if there is no policy.
-func (a *answer) account(results []*engine.Result) any {
+// audit is what the response tells of its group, nil if there is no policy.
+func (a *answer) audit(results []*engine.Result) any {
 	if !a.group {
 		return nil
 	}
-	return account{Group: a.runs[0].id, Result: results[0]}
+	return audit{Group: a.runs[0].id, Result: results[0]}
 }
 
-// account is the field "deepprune" of a response.
-type account struct {
+// audit is the field "deepprune" of a response.
+type audit struct {
 	Group int64 `json:"group"` // its id, for /v1/groups
 	*engine.Result
 }

@@ -156,11 +156,11 @@ func finishStream[C any](out *eventStream, a *answer, last openai.Chunk[C]) {
 		out.add(err)
 	} else {
 		if !a.usage {
-			last.DeepPrune = a.account(results)
+			last.DeepPrune = a.audit(results)
 		}
 		sendChunk(out, a, last)
 		if a.usage {
-			end := openai.Chunk[C]{Choices: []C{}, DeepPrune: a.account(results)}
+			end := openai.Chunk[C]{Choices: []C{}, DeepPrune: a.audit(results)}
 			end.Usage.Value = a.tokens(results)
 			sendChunk(out, a, end)
 		}
