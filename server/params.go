@@ -81,7 +81,7 @@ func (s *Server) request(q *openai.Sampling) (engine.Request, error) {
 			return r, openai.Invalid("response_format.json_schema.schema", "invalid_json_schema", "Invalid 'response_format.json_schema.schema': %s.", err)
 		}
 	}
-	r.EventBuffer = eventBuffer(r.Traces, s.engine.Stats().Slots)
+	r.EventBuffer = eventBuffer(r.Traces, s.slots)
 	return r, nil
 }
 
@@ -145,6 +145,7 @@ func over(standard, given prune.Options) prune.Options {
 
 // start submits a group for a request whose context is ctx.
 func (s *Server) start(ctx context.Context, r engine.Request, response string) (*run, *engine.Group, error) {
+	created := time.Now()
 	g, err := s.submit(ctx, r)
 	if err != nil {
 		return nil, nil, wireError(err)
@@ -155,7 +156,8 @@ func (s *Server) start(ctx context.Context, r engine.Request, response string) (
 	}
 	run := &run{
 		id: g.ID(), group: g, response: response, question: r.Question, policy: policy,
-		traces: max(r.Traces, 1), seed: r.Seed, created: time.Now(), ended: make(chan struct{}),
+		traces: max(r.Traces, 1), seed: r.Seed, created: created, ended: make(chan struct{}),
+		ledger: s.openLedger(ctx, g, created),
 	}
 	if x := exchangeOf(ctx); x != nil {
 		run.key = x.key

@@ -21,6 +21,7 @@ type run struct {
 	traces   int
 	seed     uint64
 	created  time.Time
+	ledger   *ledger
 	ended    chan struct{} // closed when the group is over
 
 	mu     sync.Mutex
@@ -47,6 +48,7 @@ const (
 // who read them.
 func (r *run) follow(g *engine.Group) {
 	for ev := range g.Events() {
+		r.ledger.see(ev)
 		r.mu.Lock()
 		r.log.add(g, ev)
 		if ev.Kind != engine.EventTokens {
@@ -56,6 +58,7 @@ func (r *run) follow(g *engine.Group) {
 	}
 	result, err := g.Wait()
 	close(r.ended)
+	r.ledger.end(result, err)
 	text, _ := json.Marshal(result) // numbers that are none have no place in it
 	r.mu.Lock()
 	defer r.mu.Unlock()
