@@ -11,6 +11,7 @@ import (
 	"deepprune/engine"
 	"deepprune/model"
 	"deepprune/prune"
+	"deepprune/server/dashboard"
 	"deepprune/server/spans"
 )
 
@@ -103,6 +104,9 @@ func (s *Server) routes() {
 	s.handlePublic("GET /health", health)
 	s.handlePublic("GET /ready", s.ready)
 	s.handlePublic("GET /metrics", s.metrics.handler().ServeHTTP)
+	page := dashboard.Handler(dashboard.Server).ServeHTTP
+	s.handlePublic("GET /{$}", page)
+	s.handlePublic("GET "+dashboard.Prefix, page)
 	s.apiRoutes()
 }
 

@@ -206,14 +206,13 @@ func (m *models) Text(ids []int32) string {
 func (m *models) Close() error { return m.device.Close() }
 
 // newEngine makes an engine of the size that the flags ask for.
-func (m *models) newEngine(journal io.Writer) (*engine.Engine, error) {
-	return engine.New(m.device, m.reasoner, m.judge, engine.Options{
-		Slots: m.flags.slots, KVBytes: int64(m.flags.kvMemory), Journal: journal,
-	})
+func (m *models) newEngine(opt engine.Options) (*engine.Engine, error) {
+	opt.Slots, opt.KVBytes = m.flags.slots, int64(m.flags.kvMemory)
+	return engine.New(m.device, m.reasoner, m.judge, opt)
 }
 
 func (m *models) Engine(journal io.Writer) (runner, error) {
-	e, err := m.newEngine(journal)
+	e, err := m.newEngine(engine.Options{Journal: journal})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"deepprune/engine"
 	"deepprune/server"
 	"deepprune/server/spans"
 )
@@ -108,21 +109,21 @@ func (a *app) serve(f *serveFlags) (err error) {
 		}
 	}()
 	err = server.Serve(ctx, ln, opt, func(context.Context) (*server.Server, error) {
-		var journal io.Writer
+		eopt := engine.Options{MaxWaiting: f.maxWaiting}
 		if f.journal != "" {
 			file, err := os.Create(f.journal)
 			if err != nil {
 				return nil, named("--journal", err)
 			}
 			closers = append(closers, file)
-			journal = file
+			eopt.Journal = file
 		}
 		m, err := openModels(&f.engineFlags)
 		if err != nil {
 			return nil, err
 		}
 		closers = append(closers, m)
-		e, err := m.newEngine(journal)
+		e, err := m.newEngine(eopt)
 		if err != nil {
 			return nil, err
 		}

@@ -24,6 +24,7 @@ type serveFlags struct {
 	maxBody        size
 	maxHeader      size
 	limits         server.Limits
+	maxWaiting     int
 	drainDelay     time.Duration
 	drainTimeout   time.Duration
 	logFormat      string
@@ -53,6 +54,7 @@ func (f *serveFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.limits.Tokens, "max-tokens", 0, "most generated tokens of a trace; 0 for what the context allows")
 	flags.IntVar(&f.limits.Prompt, "max-prompt", 0, "most tokens of a prompt; 0 for what the context allows")
 	flags.IntVar(&f.limits.Requests, "max-requests", 1024, "most requests under way; more are answered 429")
+	flags.IntVar(&f.maxWaiting, "max-waiting", 256, "most groups that wait for their first slot; requests beyond are answered 429")
 	flags.IntVar(&f.limits.Concurrency, "max-concurrency", 0, "most of them with the same API key; 0 for no bound of its own")
 	flags.IntVar(&f.limits.Connections, "max-connections", 4096, "most open connections; more wait")
 	flags.Var(&f.maxBody, "max-body", "largest body of a request")
@@ -81,7 +83,7 @@ func (f *serveFlags) check() error {
 		min  int64
 	}{
 		{"max-traces", int64(f.limits.Traces), 1}, {"max-tokens", int64(f.limits.Tokens), 0}, {"max-prompt", int64(f.limits.Prompt), 0},
-		{"max-requests", int64(f.limits.Requests), 1}, {"max-concurrency", int64(f.limits.Concurrency), 0},
+		{"max-requests", int64(f.limits.Requests), 1}, {"max-waiting", int64(f.maxWaiting), 1}, {"max-concurrency", int64(f.limits.Concurrency), 0},
 		{"max-connections", int64(f.limits.Connections), 1},
 	} {
 		if c.n < c.min {
