@@ -188,11 +188,13 @@ func (s *Server) groupEvents(w http.ResponseWriter, r *http.Request) {
 	for {
 		run.mu.Lock()
 		last = run.addLines(out, last)
-		// Between two lines done may be set: there are no more then.
-		done, wait := run.done && last >= run.log.lines(), run.wait()
+		more, done, wait := last < run.log.lines(), run.done, run.wait()
 		run.mu.Unlock()
-		if out.flush() != nil || done {
+		if out.flush() != nil || done && !more {
 			return
+		}
+		if more {
+			continue
 		}
 		select {
 		case <-r.Context().Done():
