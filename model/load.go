@@ -25,6 +25,11 @@ type Options struct {
 	// MaxContext is the longest sequence to prepare for, in tokens, at most the
 	// config's LongestContext; 0 is its DefaultContext.
 	MaxContext int
+	// Format is how the matrices are kept, see Config.DefaultFormat.
+	Format kernels.Format
+	// Progress, if there is one, is told how many of the model's numbers are loaded,
+	// now and then, by the goroutine that called Load.
+	Progress func(done, all int64)
 }
 
 // Model is a loaded checkpoint.
@@ -64,7 +69,7 @@ func Load(dev kernels.Device, c *weights.Checkpoint, opt Options) (*Model, error
 		err = m.readContext(opt)
 	}
 	if err == nil {
-		err = m.readWeights(c)
+		err = m.readWeights(c, opt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("model: %s: %w", c.Name(), err)
@@ -127,7 +132,7 @@ func (m *Model) readContext(opt Options) error {
 }
 
 // readWeights first finds and checks every tensor, then copies them to the device.
-func (m *Model) readWeights(c *weights.Checkpoint) error {
+func (m *Model) readWeights(c *weights.Checkpoint, opt Options) error {
 	cfg := &m.Config
 	f := finder{checkpoint: c, config: cfg, used: make(map[string]bool)}
 	t := cfg.globals(f.find)
@@ -141,13 +146,13 @@ func (m *Model) readWeights(c *weights.Checkpoint) error {
 		return err
 	}
 
-	u := uploader{device: m.device}
+	u := uploader{device: m.device, checkpoint: c, format: opt.Format, progress: opt.Progress, all: cfg.Parameters()}
 	m.embedding = u.matrix(t.embedding)
 	switch {
 	case cfg.Labels == 1:
-		m.head = u.matrix(weights.Generated("zero", []int{1, cfg.HiddenSize}, func(_ int, dst []float32) { clear(dst) }), t.score)
+		m.head = u.matrixIn(kernels.F32, weights.Generated("zero", []int{1, cfg.HiddenSize}, func(_ int, dst []float32) { clear(dst) }), t.score)
 	case cfg.Labels == 2:
-		m.head = u.matrix(t.score)
+		m.head = u.matrixIn(kernels.F32, t.score)
 	case cfg.TiedHead:
 		m.head = m.embedding
 	default:

@@ -1,6 +1,9 @@
 package model
 
-import "deepprune/weights"
+import (
+	"deepprune/kernels"
+	"deepprune/weights"
+)
 
 // Parameters is the number of weights, a tied head counted once.
 func (c *Config) Parameters() int64 {
@@ -52,8 +55,22 @@ func (c *Config) parameters() (total, idle int64) {
 }
 
 // LoadedBytes is the memory that a model takes once it is loaded for sequences of
-// up to context tokens: weights and rotary tables, as float32 whatever their type
-// in the checkpoint.
-func (c *Config) LoadedBytes(context int) int64 {
-	return 4 * (c.Parameters() + int64(context)*int64(c.HeadDim))
+// up to context tokens: weights kept in format, whatever their type in the
+// checkpoint, and rotary tables.
+func (c *Config) LoadedBytes(context int, format kernels.Format) int64 {
+	return format.Bytes(c.Parameters()) + 4*int64(context)*int64(c.HeadDim)
+}
+
+// smallParameters is what a model has at most whose weights are read faster than a
+// person notices in any format.
+const smallParameters = 64 << 20
+
+// DefaultFormat is a format that loses nothing that matters: float32 for small
+// models, which are quick anyway, and bfloat16 for others. They are published in 16
+// bits, and reading their weights is what a step takes the longest for.
+func (c *Config) DefaultFormat() kernels.Format {
+	if c.Parameters() < smallParameters {
+		return kernels.F32
+	}
+	return kernels.BF16
 }

@@ -9,13 +9,23 @@ import (
 
 // uploader copies tensors to a device and keeps the first error.
 type uploader struct {
-	device kernels.Device
-	bytes  int64
-	err    error
+	device     kernels.Device
+	checkpoint *weights.Checkpoint
+	format     kernels.Format
+	bytes      int64 // of the matrices so far
+	done, all  int64 // numbers copied, and those there are
+	progress   func(done, all int64)
+	err        error
 }
 
 // matrix stacks the rows of tensors of as many columns.
 func (u *uploader) matrix(parts ...*weights.Tensor) kernels.Matrix {
+	return u.matrixIn(u.format, parts...)
+}
+
+// matrixIn is matrix for a weight that is small and matters much, which is not kept
+// in the model's format.
+func (u *uploader) matrixIn(format kernels.Format, parts ...*weights.Tensor) kernels.Matrix {
 	if u.err != nil {
 		return nil
 	}
@@ -23,7 +33,7 @@ func (u *uploader) matrix(parts ...*weights.Tensor) kernels.Matrix {
 	for _, p := range parts {
 		out += p.Rows()
 	}
-	m, err := u.device.NewMatrix(kernels.F32, out, parts[0].Cols(), func(i int, dst []float32) {
+	m, err := u.device.NewMatrix(format, out, parts[0].Cols(), func(i int, dst []float32) {
 		for _, p := range parts {
 			if i < p.Rows() {
 				p.Row(i, dst)
@@ -37,6 +47,13 @@ func (u *uploader) matrix(parts ...*weights.Tensor) kernels.Matrix {
 		return nil
 	}
 	u.bytes += m.Bytes()
+	for _, p := range parts {
+		u.checkpoint.Forget(p)
+	}
+	u.done += int64(out) * int64(m.In())
+	if u.progress != nil {
+		u.progress(min(u.done, u.all), u.all)
+	}
 	return m
 }
 
@@ -88,7 +105,7 @@ func (u *uploader) feedForward(t *feedForwardTensors) *feedForward {
 func (u *uploader) mixture(cfg *Config, t *expertTensors) *mixture {
 	x := &cfg.Experts
 	return &mixture{
-		router: u.matrix(t.router), routerBias: u.vector(t.routerBias),
+		router: u.matrixIn(kernels.F32, t.router), routerBias: u.vector(t.routerBias),
 		spec: kernels.RouterSpec{
 			Chosen: x.Chosen, Sigmoid: x.Sigmoid, Bias: u.vector(t.correction), Normalize: x.Normalize,
 			Scale: float32(x.Scale), Groups: x.Groups, ChosenGroups: x.ChosenGroups,
