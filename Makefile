@@ -59,6 +59,11 @@ tokenizers: ## build and test build/lib/libtokenizers.a for -tags tokenizers (ne
 	CGO_ENABLED=1 CGO_LDFLAGS=-L$(CURDIR)/build/lib \
 		go test -tags tokenizers -run 'EqualsReference|ManyCases|Rust' ./model
 
+# The library that drives the browser is in a module of its own.
+.PHONY: dashboard
+dashboard: ## test the dashboard in a headless Chromium; without one it is skipped
+	cd server/dashboard/browsertest && go vet . && go test -count 1 .
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

@@ -35,13 +35,18 @@ var layers = []layer{
 	{
 		folder: "cmd",
 		ours:   []string{"cmd/...", "server/...", "eval/...", "engine/...", "prune/...", "model/...", "weights/...", "kvcache", "kernels/..."},
-		others: []string{"charm.land/", "github.com/charmbracelet/", "github.com/spf13/"},
-		why:    "the binary puts everything together; terminals and flags are its business alone",
+		others: []string{"charm.land/", "github.com/charmbracelet/", "github.com/spf13/", "go.yaml.in/yaml/"},
+		why:    "the binary puts everything together; terminals, flags and the configuration file are its business alone",
 	},
 	{
 		folder: "server",
 		ours:   []string{"server/...", "engine", "engine/constrain", "prune", "model"},
+		others: []string{"github.com/prometheus/client_golang/"},
 		why:    "speaks HTTP to one side and groups to the other",
+	},
+	{
+		folder: "server/spans",
+		why:    "sends spans, whatever they are about",
 	},
 	{
 		folder: "eval",

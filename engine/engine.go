@@ -102,15 +102,18 @@ type Engine struct {
 	steps   int64
 	stalls  int // turns in a row in which nothing ran, stopped or ended
 
-	batch    kernels.Batch
-	work     []work
-	row      []int32
-	copies   []kvcache.Copy
-	params   []kernels.SampleParams
-	sampled  []kernels.Sampled
-	lat      latencies
-	counts   Counters
-	reclaims []Reclaim
+	batch        kernels.Batch
+	work         []work
+	scores       int // prompt rows that can still have their logits in the step
+	row          []int32
+	copies       []kvcache.Copy
+	params       []kernels.SampleParams
+	alternatives []int32 // wanted beside the token of each of params
+	sampled      []kernels.Sampled
+	top          []TokenLogProb // memory of sampled
+	lat          latencies
+	counts       Counters
+	reclaims     []Reclaim
 }
 
 // New makes an engine. judge may be nil; policies that need one are then refused.
@@ -150,7 +153,7 @@ func newEngine(dev kernels.Device, reasoner *model.Model, judge *Judge, opt Opti
 		return nil, err
 	}
 	var err error
-	if e.decoder, err = reasoner.NewDecoder(opt.TokenBudget, opt.Slots); err != nil {
+	if e.decoder, err = reasoner.NewDecoder(opt.TokenBudget, opt.Slots+scoredRows); err != nil {
 		return nil, fmt.Errorf("engine: reasoner: %w", err)
 	}
 	if opt.Journal != nil {

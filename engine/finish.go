@@ -56,6 +56,9 @@ func (e *Engine) result(g *Group, warning string) *Result {
 		r.KV.Judge.BlockBytes = e.judge.kv.BlockBytes()
 	}
 	r.Time.TotalMS = milliseconds(now.Sub(g.submitted))
+	if !g.planned.IsZero() {
+		r.Time.QueueMS = milliseconds(g.planned.Sub(g.submitted))
+	}
 	if !g.prefilled.IsZero() {
 		r.Time.PrefillMS = milliseconds(g.prefilled.Sub(g.submitted))
 		r.Time.DecodeMS = milliseconds(now.Sub(g.prefilled))
@@ -63,6 +66,9 @@ func (e *Engine) result(g *Group, warning string) *Result {
 	r.Time.JudgeMS = float64(g.judgeNanos) / 1e6
 	if g.reasonerFLOPs > 0 {
 		r.Usage.JudgeRelativeCost = g.judgeFLOPs / (g.reasonerFLOPs / float64(g.usage.GeneratedTokens))
+	}
+	if l, ok := g.PromptLogProbs(); ok {
+		r.PromptLogProbs = l
 	}
 	for i := range g.traces {
 		r.Traces = append(r.Traces, g.traces[i].result())

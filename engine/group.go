@@ -33,7 +33,8 @@ type Group struct {
 	unwatch     func() bool // stops watching ctx
 	decider     prune.Decider
 	checkpoints []prune.Checkpoint
-	confidence  int32 // likeliest tokens that a token's confidence is over; 0 if the policy has no use for it
+	adjusting   *adjusting // of logits; nil if nothing asks for it
+	confidence  int32      // likeliest tokens that a token's confidence is over; 0 if the policy has no use for it
 	snapshot    prune.Snapshot
 	queue       []prune.Event // for the decider
 	traces      []trace
@@ -50,14 +51,18 @@ type Group struct {
 
 	root         *kvcache.Sequence // prompt[:len(prompt)-1]
 	rootComputed int               // tokens of it whose KV is written
+	scoring      bool              // the log-probabilities of the prompt are still wanted
+	scores       LogProbs          // of the prompt, as far as it is computed
 
-	submitted, prefilled time.Time // prefilled: when the first trace began
-	usage                Usage
-	kv                   KVUse
-	judgeNanos           int64
-	judgeFLOPs           float64
-	reasonerFLOPs        float64 // of generated tokens, prefill not included
-	timing               Times
+	// submitted, then planned, when the first rows of the prompt were, then
+	// prefilled, when the first trace began
+	submitted, planned, prefilled time.Time
+	usage                         Usage
+	kv                            KVUse
+	judgeNanos                    int64
+	judgeFLOPs                    float64
+	reasonerFLOPs                 float64 // of generated tokens, prefill not included
+	timing                        Times
 }
 
 // ID is the group's number, unique within its engine, from 1.
@@ -128,7 +133,7 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 		}
 	}
 	var err error
-	if r.Params, err = e.completeParams(r.Params, len(prompt)); err != nil {
+	if r.Params, err = e.completeParams(r.Params, len(prompt), r.PromptOnly); err != nil {
 		return nil, err
 	}
 	if err := notYet(&r); err != nil {
@@ -137,7 +142,11 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 	if p, ok := r.Policy.(interface{ IgnoresEOS() bool }); ok && p.IgnoresEOS() {
 		r.Params.IgnoreEOS = true
 	}
-	if err := e.checkFits(len(prompt), r.Params.MaxTokens, r.Policy); err != nil {
+	generated := r.Params.MaxTokens
+	if r.PromptOnly {
+		generated = 0
+	}
+	if err := e.checkFits(len(prompt), generated, r.Policy); err != nil {
 		return nil, err
 	}
 	g := &Group{
@@ -145,6 +154,8 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 		policy: r.Policy, decider: r.Policy.New(r.Traces), checkpoints: r.Policy.Checkpoints(),
 		done: make(chan struct{}), submitted: time.Now(), queued: true,
 	}
+	g.adjusting = newAdjusting(&r.Params, prompt, e.reasoner.Generation.EOS)
+	g.scoring = r.PromptLogProbs
 	if p, ok := r.Policy.(interface{ ConfidenceTokens() int }); ok {
 		g.confidence = int32(p.ConfidenceTokens())
 	}
@@ -156,12 +167,9 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 
 // notYet refuses what is declared and not carried out yet.
 func notYet(r *Request) error {
-	p := &r.Params
 	switch {
-	case p.FrequencyPenalty != 0 || p.PresencePenalty != 0 || p.RepetitionPenalty != 0 && p.RepetitionPenalty != 1,
-		len(p.LogitBias) > 0, p.MinTokens > 0, p.LogProbs, p.TopLogProbs > 0,
-		r.PromptLogProbs, r.PromptOnly, r.Constraint != nil:
-		return fmt.Errorf("%w: penalties, biases, log-probabilities and constraints are not carried out yet", ErrInvalid)
+	case r.Constraint != nil:
+		return fmt.Errorf("%w: constraints are not carried out yet", ErrInvalid)
 	}
 	return nil
 }
@@ -213,6 +221,13 @@ func (e *Engine) accept(g *Group) {
 	e.emit(g, Event{Kind: EventSubmitted, Keeper: -1})
 	e.journal.submitted(Event{Group: g.id, Step: e.steps, Nanos: time.Since(e.start).Nanoseconds()}, g.submission())
 	e.decide(g, prune.Event{Kind: prune.Started})
+	if g.scoring {
+		g.scores = newPromptScores(len(g.prompt), g.req.Params.TopLogProbs)
+	}
+	if len(g.prompt) == 1 {
+		e.promptComputed(g)
+		e.drain(g)
+	}
 }
 
 // submission is what the group was asked, for the journal.

@@ -46,14 +46,16 @@ type Params struct {
 	StopTokens []int32 `json:"stop_tokens,omitempty"`
 	// IgnoreEOS lets traces run on past the end-of-text ids of the checkpoint.
 	IgnoreEOS bool `json:"ignore_eos,omitempty"`
-	// LogProbs keeps the log-probability of every generated token, and TopLogProbs
-	// that many of the likeliest at each place, up to MaxTopLogProbs.
+	// LogProbs keeps the log-probability of every generated token. TopLogProbs is how
+	// many of the likeliest tokens are kept beside it, and beside those of
+	// Request.PromptLogProbs: up to MaxTopLogProbs.
 	LogProbs    bool `json:"logprobs,omitempty"`
 	TopLogProbs int  `json:"top_logprobs,omitempty"`
 }
 
-// completeParams fills in defaults and refuses what makes no sense.
-func (e *Engine) completeParams(p Params, prompt int) (Params, error) {
+// completeParams fills in defaults and refuses what makes no sense after a prompt of
+// so many tokens, or for it alone if nothing is to be generated.
+func (e *Engine) completeParams(p Params, prompt int, promptOnly bool) (Params, error) {
 	gen := e.reasoner.Generation
 	if p.Temperature == 0 {
 		p.Temperature = gen.Temperature
@@ -101,8 +103,11 @@ func (e *Engine) completeParams(p Params, prompt int) (Params, error) {
 		}
 	}
 	room := e.reasoner.MaxContext() - prompt
-	if room < 1 {
+	if room < 0 || room == 0 && !promptOnly {
 		return p, fmt.Errorf("%w: the prompt has %d tokens, the context of %s %d", ErrTooLarge, prompt, e.reasoner.Name, e.reasoner.MaxContext())
+	}
+	if promptOnly {
+		return p, nil
 	}
 	if p.MaxTokens > room {
 		return p, fmt.Errorf("%w: max_tokens: %d after a prompt of %d exceed the context of %d", ErrTooLarge, p.MaxTokens, prompt, e.reasoner.MaxContext())
@@ -114,4 +119,12 @@ func (e *Engine) completeParams(p Params, prompt int) (Params, error) {
 		return p, fmt.Errorf("%w: min_tokens: %d is more than max_tokens, %d", ErrInvalid, p.MinTokens, p.MaxTokens)
 	}
 	return p, nil
+}
+
+// alternatives is the number of them that are kept of a generated token.
+func (p *Params) alternatives() int32 {
+	if !p.LogProbs {
+		return 0
+	}
+	return int32(p.TopLogProbs)
 }

@@ -97,7 +97,8 @@ type ModelKV struct {
 // of other groups and need not add up.
 type Times struct {
 	TotalMS   float64 `json:"total_ms"`
-	PrefillMS float64 `json:"prefill_ms"`
+	QueueMS   float64 `json:"queue_ms"`   // until the first row of the prompt was computed
+	PrefillMS float64 `json:"prefill_ms"` // until the first trace began, QueueMS included
 	DecodeMS  float64 `json:"decode_ms"`
 	JudgeMS   float64 `json:"judge_ms"`
 }

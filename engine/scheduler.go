@@ -86,6 +86,9 @@ func (e *Engine) begin(t *trace) {
 			g.prefilled = time.Now()
 			e.lat.queue.observe(g.prefilled.Sub(g.submitted))
 		}
+		if g.adjusting != nil {
+			t.adjust = g.adjusting.start()
+		}
 		t.setState(prune.Running)
 		e.emit(g, Event{Kind: EventStarted, Trace: int32(t.index), Keeper: -1})
 	}
@@ -115,6 +118,7 @@ func (e *Engine) dropBlocks(t *trace) int {
 // taken from younger traces, so the oldest always advances.
 func (e *Engine) plan() {
 	e.work = e.work[:0]
+	e.scores = e.opt.Slots - e.running + scoredRows
 	budget := e.opt.TokenBudget
 	for _, g := range e.groups {
 		if g.slots == 0 {
@@ -159,7 +163,12 @@ func (e *Engine) planTrace(t *trace, n int) bool {
 // planRoot reserves the next n tokens of a prompt and returns how many rows are
 // to be computed. Blocks that an earlier request left behind are adopted first.
 func (e *Engine) planRoot(g *Group, n int) int {
-	if g.rootComputed == 0 && g.root.Len() == 0 {
+	if g.planned.IsZero() {
+		g.planned = time.Now()
+	}
+	if g.scoring {
+		n = min(n, e.scores)
+	} else if g.rootComputed == 0 && g.root.Len() == 0 {
 		if hit := g.root.Match(g.prompt); hit > 0 {
 			g.rootComputed = hit
 			e.stalls = 0
@@ -170,6 +179,9 @@ func (e *Engine) planRoot(g *Group, n int) int {
 		return 0
 	}
 	e.work = append(e.work, work{group: g, from: g.rootComputed, n: n})
+	if g.scoring {
+		e.scores -= n
+	}
 	return n
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"deepprune/kernels"
 	"deepprune/kvcache"
 	"deepprune/prune"
 )
@@ -103,10 +104,11 @@ func (e *Engine) reclaim(policy, reason string, blocks int) {
 
 // PoolUse counts the blocks of one model.
 type PoolUse struct {
-	BlockBytes int64 `json:"block_bytes"`
-	Used       int   `json:"used"`
-	Cached     int   `json:"cached"` // kept for prefix reuse, free when needed
-	Capacity   int   `json:"capacity"`
+	BlockTokens int   `json:"block_tokens"`
+	BlockBytes  int64 `json:"block_bytes"`
+	Used        int   `json:"used"`
+	Cached      int   `json:"cached"` // kept for prefix reuse, free when needed
+	Capacity    int   `json:"capacity"`
 }
 
 // Stats asks the step loop for the engine's state, between two steps.
@@ -162,5 +164,5 @@ func (e *Engine) snapshot() Stats {
 }
 
 func poolUse(p *kvcache.Pool, blockBytes int64) PoolUse {
-	return PoolUse{BlockBytes: blockBytes, Used: p.Used(), Cached: p.Cached(), Capacity: p.Capacity()}
+	return PoolUse{BlockTokens: kernels.BlockSize, BlockBytes: blockBytes, Used: p.Used(), Cached: p.Cached(), Capacity: p.Capacity()}
 }

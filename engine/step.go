@@ -83,10 +83,10 @@ func (e *Engine) runReasoner(ev *Event) {
 		return
 	}
 	e.batch.Reset()
-	e.params = e.params[:0]
+	e.params, e.alternatives = e.params[:0], e.alternatives[:0]
 	for _, w := range e.work {
 		if w.trace == nil {
-			e.batch.Add(w.group.prompt[w.from:w.from+w.n], w.from, w.group.root.Blocks(), false)
+			e.addPrompt(w)
 			ev.PrefillRows += int32(w.n)
 			continue
 		}
@@ -102,18 +102,31 @@ func (e *Engine) runReasoner(ev *Event) {
 		}
 		if w.last {
 			e.params = append(e.params, w.trace.sampleParams())
+			e.alternatives = append(e.alternatives, w.group.req.Params.alternatives())
 		}
 	}
 	e.batch.Plan()
 	logits := e.decoder.Forward(&e.batch, e.kv)
-	if n := len(e.params); cap(e.sampled) < n {
-		e.sampled = make([]kernels.Sampled, e.opt.Slots)
-	}
-	e.sampled = e.sampled[:len(e.params)]
+	e.answers()
 	if len(e.params) > 0 {
 		e.dev.Sample(logits, e.params, e.sampled)
 	}
 	e.takeIn()
+}
+
+// addPrompt adds rows of a prompt to the batch. Where its log-probabilities are
+// wanted, each row is asked for that of the token after it.
+func (e *Engine) addPrompt(w work) {
+	g, row := w.group, int32(e.batch.Rows())
+	e.batch.Add(g.prompt[w.from:w.from+w.n], w.from, g.root.Blocks(), false)
+	if !g.scoring {
+		return
+	}
+	for i := range w.n {
+		e.batch.Logits = append(e.batch.Logits, row+int32(i))
+		e.params = append(e.params, kernels.SampleParams{Forced: 1 + g.prompt[w.from+i+1]})
+		e.alternatives = append(e.alternatives, int32(g.scores.N))
+	}
 }
 
 // takeIn advances what the step computed: the KV written, the tokens sampled.
@@ -122,9 +135,18 @@ func (e *Engine) takeIn() {
 	for _, w := range e.work {
 		g := w.group
 		if w.trace == nil {
+			if g.scoring {
+				for i := range w.n {
+					g.scores.set(w.from+i+1, e.sampled[next+i])
+				}
+				next += w.n
+			}
 			g.rootComputed += w.n
 			e.counts.PrefillTokens += int64(w.n)
 			g.root.Publish(g.prompt[:g.rootComputed])
+			if g.rootComputed == len(g.prompt)-1 {
+				e.promptComputed(g)
+			}
 			continue
 		}
 		w.trace.computed += w.n

@@ -33,6 +33,7 @@ type trace struct {
 	logProb  float64
 	logProbs LogProbs // of tokens, if they were asked for
 	end      End
+	adjust   *adjustment   // of logits; nil if nothing asks for it, or after the end
 	touched  bool          // there is something to publish
 	grewAt   time.Duration // when its last token was drawn, since the engine started
 	words    prune.WordCounter
@@ -59,6 +60,9 @@ func (t *trace) setState(s prune.State) {
 	t.group.count(s, +1)
 	t.state = s
 	t.view().State = s
+	if s.Ended() {
+		t.adjust = nil
+	}
 	t.group.touch(t)
 }
 
@@ -88,7 +92,7 @@ func (t *trace) token(position int) int32 {
 // sampleParams are the parameters of the next token.
 func (t *trace) sampleParams() kernels.SampleParams {
 	p := &t.group.req.Params
-	return kernels.SampleParams{
+	s := kernels.SampleParams{
 		Temperature: float32(p.Temperature),
 		TopK:        int32(p.TopK),
 		TopP:        float32(p.TopP),
@@ -98,6 +102,10 @@ func (t *trace) sampleParams() kernels.SampleParams {
 		Position:    uint32(len(t.tokens)),
 		Confidence:  t.group.confidence,
 	}
+	if t.adjust != nil {
+		s.Adjust = &t.adjust.Adjustment
+	}
+	return s
 }
 
 // append adds a sampled token and returns the state the trace is in now: Running,
@@ -111,6 +119,12 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 	v := t.view()
 	v.Tokens, v.LogProb = len(t.tokens), t.logProb
 	v.Confidence += float64(s.Confidence)
+	if p.LogProbs {
+		t.logProbs.append(s)
+	}
+	if t.adjust != nil {
+		t.adjust.add(s.Token, len(t.tokens))
+	}
 	g.touch(t)
 
 	switch {

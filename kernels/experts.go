@@ -65,9 +65,10 @@ type ExpertDevice interface {
 	// its expert. bias is nil or has a row for each expert. The arithmetic of a row is
 	// that of Linear.
 	ExpertLinear(dst, x Tensor, w Experts, bias Tensor, r Routing)
-	// Combine adds to each row of dst the rows of x that are its entries, times their
-	// weights, one after the other in order of expert.
-	Combine(dst, x Tensor, r Routing)
+	// Combine writes into each row of dst the sum of the rows of x that are its
+	// entries, times their weights, added up in order of expert; if add is set, to
+	// what the row holds.
+	Combine(dst, x Tensor, r Routing, add bool)
 	// ClampedSwiGLU computes dst = g·sigmoid(alpha·g) · (u+1), where a row of gateUp
 	// is g and then u, with g at most limit and u between -limit and limit.
 	ClampedSwiGLU(dst, gateUp Tensor, rows int, alpha, limit float32)

@@ -26,8 +26,15 @@ type Config struct {
 	MaxPositions     int // the longest sequence the model was made for
 
 	RMSNormEps float64
+	RotaryDim  int     // the numbers of a head that are rotated, from its first on
 	RopeTheta  float64 // the base of the rotary positions
 	Scaling    Scaling // of the rotary positions
+
+	// Windows is how many keys a layer's attention sees, the token's own included,
+	// 0 for all; nil if they all see all.
+	Windows []int
+	// Experts is the mixture in some or all layers; its Count is 0 if there is none.
+	Experts Experts
 
 	// Labels is how many labels a sequence classifier tells apart, 1 or 2; 0 for a
 	// model of language. With one label the head says how much it holds.
@@ -39,10 +46,15 @@ type Config struct {
 	QKVBias    bool
 	OutputBias bool // of the attention's output
 	MLPBias    bool
+	Sinks      bool // every head has a logit beside those of its keys
 
 	// ScaleBlock is the rows and columns of a block of numbers that share a scale, of
 	// weights in FP8; zeros if there are none.
 	ScaleBlock [2]int
+
+	// IgnoredLayers is how many layers after the others the files may hold that
+	// are not used.
+	IgnoredLayers int
 
 	// EOS are the tokens that end a text, so far as config.json says.
 	EOS []int32
@@ -59,6 +71,8 @@ const (
 
 	// headDimStep divides the width of a head, so that devices read it in whole vectors.
 	headDimStep = 16
+
+	maxExperts = 1 << 12
 )
 
 // configJSON is config.json, so far as it is understood.
@@ -89,9 +103,9 @@ type configJSON struct {
 	NumLabels  *int              `json:"num_labels"`
 	LabelNames map[string]string `json:"id2label"`
 
-	UseSlidingWindow bool     `json:"use_sliding_window"`
-	MaxWindowLayers  *int     `json:"max_window_layers"`
-	LayerTypes       []string `json:"layer_types"`
+	PartialRotary *float64 `json:"partial_rotary_factor"`
+
+	own json.RawMessage // the whole file, for the fields of one architecture
 }
 
 type quantizationJSON struct {
@@ -115,38 +129,9 @@ func (t *tokenIDs) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &(*t)[0])
 }
 
-// family is what the architectures of one name have in common that config.json
-// does not say.
-type family struct {
-	classifies bool // sequences, instead of predicting tokens
-	qkNorm     bool
-	mlpBias    bool // mlp_bias counts
-	// headDim is used where the config gives none; 0 is hidden_size/heads.
-	headDim int
-	biases  func(c *Config, attentionBias bool)
-}
-
-var (
-	llama = family{mlpBias: true, biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }}
-	qwen2 = family{biases: func(c *Config, b bool) { c.QKVBias = true }}
-	qwen3 = family{qkNorm: true, headDim: 128, biases: func(c *Config, b bool) { c.QKVBias, c.OutputBias = b, b }}
-)
-
-var families = map[string]family{
-	"LlamaForCausalLM": llama, "LlamaForSequenceClassification": llama.classifier(),
-	"Qwen2ForCausalLM": qwen2, "Qwen2ForSequenceClassification": qwen2.classifier(),
-	"Qwen3ForCausalLM": qwen3, "Qwen3ForSequenceClassification": qwen3.classifier(),
-}
-
-// classifier is the family with a head that classifies sequences.
-func (f family) classifier() family {
-	f.classifies = true
-	return f
-}
-
 // ParseConfig reads a config.json of a supported architecture. Errors name the field.
 func ParseConfig(data []byte) (Config, error) {
-	var file configJSON
+	file := configJSON{own: data}
 	if err := decodeJSON(data, &file); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
@@ -179,15 +164,11 @@ func (f *configJSON) config() (Config, error) {
 	if len(f.Architectures) != 1 {
 		return Config{}, fmt.Errorf("architectures: %q; want one", f.Architectures)
 	}
-	fam, ok := families[f.Architectures[0]]
+	arch, ok := architectures[f.Architectures[0]]
 	if !ok {
-		return Config{}, fmt.Errorf("architectures: %q is not supported; supported are %s", f.Architectures[0], strings.Join(slices.Sorted(maps.Keys(families)), ", "))
+		return Config{}, fmt.Errorf("architectures: %q is not supported; supported are %s", f.Architectures[0], strings.Join(slices.Sorted(maps.Keys(architectures)), ", "))
 	}
-	c := Config{
-		Architecture: f.Architectures[0], QKNorm: fam.qkNorm, TiedHead: f.TieWord && !fam.classifies, EOS: f.EOS,
-		MLPBias: f.MLPBias && fam.mlpBias,
-	}
-	fam.biases(&c, f.AttentionBias != nil && *f.AttentionBias)
+	c := Config{Architecture: f.Architectures[0], TiedHead: f.TieWord && !arch.classifies, EOS: f.EOS}
 
 	for _, field := range []struct {
 		name  string
@@ -217,8 +198,8 @@ func (f *configJSON) config() (Config, error) {
 	switch {
 	case f.HeadDim != nil:
 		c.HeadDim = *f.HeadDim
-	case fam.headDim != 0:
-		c.HeadDim = fam.headDim
+	case arch.headDim != 0:
+		c.HeadDim = arch.headDim
 	default:
 		c.HeadDim = c.HiddenSize / c.Heads
 	}
@@ -237,18 +218,21 @@ func (f *configJSON) config() (Config, error) {
 			return c, fmt.Errorf("eos_token_id: %d is not below vocab_size %d", id, c.VocabSize)
 		}
 	}
-	if fam.classifies {
+	if f.HiddenAct != "" && f.HiddenAct != "silu" {
+		return c, fmt.Errorf("hidden_act: %q is not supported, only silu is", f.HiddenAct)
+	}
+	if arch.classifies {
 		if err := f.labels(&c); err != nil {
 			return c, err
 		}
 	}
-	if err := f.rope(&c); err != nil {
+	if err := f.rope(&c, arch.partialRotary); err != nil {
 		return c, err
 	}
-	if err := f.quantization(&c); err != nil {
+	if err := arch.read(f, &c); err != nil {
 		return c, err
 	}
-	return c, f.refuse(&c)
+	return c, f.quantization(&c, arch.mxfp4)
 }
 
 // labels reads what a classifier tells apart: two labels if the config does not say.
@@ -267,12 +251,15 @@ func (f *configJSON) labels(c *Config) error {
 	return nil
 }
 
-// quantization reads the blocks of FP8. What the reference does with activations
+// quantization reads which weights are quantised: experts in MXFP4, or the blocks of FP8. What the reference does with activations
 // then, namely to round them to FP8 as well, is not done: it is for speed.
-func (f *configJSON) quantization(c *Config) error {
+func (f *configJSON) quantization(c *Config, mxfp4 bool) error {
 	q := f.Quantization
 	switch {
 	case q == nil:
+		return nil
+	case q.Method == "mxfp4" && mxfp4:
+		c.Experts.MXFP4 = true
 		return nil
 	case q.Method != "fp8" || q.Format != "" && q.Format != "e4m3":
 		return fmt.Errorf("quantization_config: %q %s is not supported, only fp8 e4m3 is", q.Method, q.Format)
@@ -280,22 +267,6 @@ func (f *configJSON) quantization(c *Config) error {
 		return fmt.Errorf("quantization_config.weight_block_size: %v is not supported, only the rows and columns of a block are", q.BlockSize)
 	}
 	c.ScaleBlock = [2]int(q.BlockSize)
-	return nil
-}
-
-// refuse names what the config asks for and the decoder does not do.
-func (f *configJSON) refuse(c *Config) error {
-	switch {
-	case f.HiddenAct != "" && f.HiddenAct != "silu":
-		return fmt.Errorf("hidden_act: %q is not supported, only silu is", f.HiddenAct)
-	case f.UseSlidingWindow && (f.MaxWindowLayers == nil || *f.MaxWindowLayers < c.Layers):
-		return errors.New("use_sliding_window: sliding windows are not supported")
-	}
-	for _, kind := range f.LayerTypes {
-		if kind != "full_attention" {
-			return fmt.Errorf("layer_types: %q is not supported, only full_attention is", kind)
-		}
-	}
 	return nil
 }
 
@@ -322,35 +293,18 @@ func (c *Config) KVLayout() kernels.KVLayout {
 	return kernels.KVLayout{Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim}
 }
 
-func (c *Config) attention() kernels.AttentionSpec {
+// attention is the shape of a layer's attention, but for the sinks.
+func (c *Config) attention(layer int) kernels.AttentionSpec {
 	return kernels.AttentionSpec{
-		Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
+		Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Window: c.window(layer),
 		Scale: float32(1 / math.Sqrt(float64(c.HeadDim))),
 	}
 }
 
-// FLOPs is the floating-point operations that the decoder spends on one token at
-// a position (the number of tokens before it), an addition and a multiplication
-// counted as two. With H hidden, I intermediate size, A = heads·head_dim, K =
-// kv_heads·head_dim, V vocabulary and n = position+1 keys:
-//
-//	a layer:   2·H·(A+2K)    queries, keys and values
-//	         + 4·A·n         scores and weighted values
-//	         + 2·A·H         output
-//	         + 6·H·I         gate, up and down
-//	the head:  2·H·V         V is 2 for a classifier
-//
-// A token whose logits are not wanted (head false) leaves the last layer after
-// the attention, see Decoder. Norms, rotations and activations, linear in the
-// widths, are not counted, nor is the look-up of the embedding.
-func (c *Config) FLOPs(position int, head bool) float64 {
-	h, i, n := float64(c.HiddenSize), float64(c.IntermediateSize), float64(position+1)
-	a, k := float64(c.Heads*c.HeadDim), float64(c.KVHeads*c.HeadDim)
-	first := 2*h*(a+2*k) + 4*a*n
-	second := 2*a*h + 6*h*i
-	layers := float64(c.Layers)
-	if !head {
-		return layers*first + (layers-1)*second
+// window is how many keys a layer sees, 0 for all.
+func (c *Config) window(layer int) int {
+	if c.Windows == nil {
+		return 0
 	}
-	return layers*(first+second) + 2*h*float64(c.HeadSize())
+	return c.Windows[layer]
 }

@@ -16,10 +16,29 @@ type layer struct {
 	output     kernels.Matrix
 	outputBias kernels.Tensor // or nil
 	mlpNorm    kernels.Tensor
+
+	feedForward *feedForward // or
+	experts     *mixture
+}
+
+// feedForward is the weights of a gated feed-forward layer.
+type feedForward struct {
 	gateUp     kernels.Matrix // rows of the gate, then rows of up
 	gateUpBias kernels.Tensor // or nil
 	down       kernels.Matrix
 	downBias   kernels.Tensor // or nil
+}
+
+// mixture is the weights of a mixture of feed-forward layers.
+type mixture struct {
+	router     kernels.Matrix
+	routerBias kernels.Tensor // or nil
+	spec       kernels.RouterSpec
+	gateUp     kernels.Experts // of each, rows of the gate, then rows of up
+	gateUpBias kernels.Tensor  // or nil
+	down       kernels.Experts
+	downBias   kernels.Tensor // or nil
+	shared     *feedForward   // that every row goes through, or nil
 }
 
 // Decoder runs forward passes of a model. It has device memory for the widest
@@ -30,15 +49,25 @@ type Decoder struct {
 	maxRows, maxLogits int
 
 	// One row per row of the batch:
-	hidden    kernels.Tensor // the residual stream
-	normed    kernels.Tensor // what a block reads
-	qkv       kernels.Tensor
-	attended  kernels.Tensor
-	gateUp    kernels.Tensor
-	activated kernels.Tensor
-	update    kernels.Tensor // what a block adds to the residual stream
+	hidden   kernels.Tensor // the residual stream
+	normed   kernels.Tensor // what a block reads
+	qkv      kernels.Tensor
+	attended kernels.Tensor
+	dense    inner          // of feed-forward layers
+	shared   inner          // of shared experts
+	update   kernels.Tensor // what a block adds to the residual stream
+	router   kernels.Tensor // logits of the experts
+	// One row for each expert that a row of the batch chose:
+	expertIn, expertOut kernels.Tensor
+	expert              inner
+	routing             kernels.Routing
 	// One row per row whose logits are wanted:
 	lastHidden, lastAttended, logits kernels.Tensor
+}
+
+// inner is the memory of a gated feed-forward layer.
+type inner struct {
+	gateUp, activated kernels.Tensor
 }
 
 // NewDecoder returns a decoder for batches of up to maxRows rows, maxLogits of
@@ -47,30 +76,53 @@ func (m *Model) NewDecoder(maxRows, maxLogits int) (*Decoder, error) {
 	if maxRows < 1 || maxLogits < 1 {
 		return nil, fmt.Errorf("model: %s: decoder for %d rows and %d logits", m.Name, maxRows, maxLogits)
 	}
-	c := &m.Config
 	d := &Decoder{m: m, maxRows: maxRows, maxLogits: maxLogits}
+	if err := d.allocate(); err != nil {
+		return nil, fmt.Errorf("model: %s: decoder for %d rows and %d logits: %w", m.Name, maxRows, maxLogits, err)
+	}
+	return d, nil
+}
+
+func (d *Decoder) allocate() error {
+	c, x := &d.m.Config, &d.m.Config.Experts
+	entries := d.maxRows * x.Chosen
 	for _, t := range []struct {
 		tensor     *kernels.Tensor
 		rows, cols int
 	}{
-		{&d.hidden, maxRows, c.HiddenSize},
-		{&d.normed, maxRows, c.HiddenSize},
-		{&d.qkv, maxRows, (c.Heads + 2*c.KVHeads) * c.HeadDim},
-		{&d.attended, maxRows, c.Heads * c.HeadDim},
-		{&d.gateUp, maxRows, 2 * c.IntermediateSize},
-		{&d.activated, maxRows, c.IntermediateSize},
-		{&d.update, maxRows, c.HiddenSize},
-		{&d.lastHidden, maxLogits, c.HiddenSize},
-		{&d.lastAttended, maxLogits, c.Heads * c.HeadDim},
-		{&d.logits, maxLogits, c.HeadSize()},
+		{&d.hidden, d.maxRows, c.HiddenSize},
+		{&d.normed, d.maxRows, c.HiddenSize},
+		{&d.qkv, d.maxRows, (c.Heads + 2*c.KVHeads) * c.HeadDim},
+		{&d.attended, d.maxRows, c.Heads * c.HeadDim},
+		{&d.dense.gateUp, d.maxRows, 2 * c.IntermediateSize},
+		{&d.dense.activated, d.maxRows, c.IntermediateSize},
+		{&d.shared.gateUp, d.maxRows, 2 * x.SharedSize},
+		{&d.shared.activated, d.maxRows, x.SharedSize},
+		{&d.update, d.maxRows, c.HiddenSize},
+		{&d.router, d.maxRows, x.Count},
+		{&d.expertIn, entries, c.HiddenSize},
+		{&d.expert.gateUp, entries, 2 * x.IntermediateSize},
+		{&d.expert.activated, entries, x.IntermediateSize},
+		{&d.expertOut, entries, c.HiddenSize},
+		{&d.lastHidden, d.maxLogits, c.HiddenSize},
+		{&d.lastAttended, d.maxLogits, c.Heads * c.HeadDim},
+		{&d.logits, d.maxLogits, c.HeadSize()},
 	} {
-		tensor, err := m.device.NewTensor(t.rows, t.cols)
+		if t.rows == 0 || t.cols == 0 {
+			continue // not in this architecture
+		}
+		tensor, err := d.m.device.NewTensor(t.rows, t.cols)
 		if err != nil {
-			return nil, fmt.Errorf("model: %s: decoder for %d rows and %d logits: %w", m.Name, maxRows, maxLogits, err)
+			return err
 		}
 		*t.tensor = tensor
 	}
-	return d, nil
+	if x.Count == 0 {
+		return nil
+	}
+	routing, err := d.m.device.NewRouting(d.maxRows, x.Count, x.Chosen)
+	d.routing = routing
+	return err
 }
 
 // Forward runs the model over a planned batch: keys and values go into kv, and
@@ -78,7 +130,7 @@ func (m *Model) NewDecoder(maxRows, maxLogits int) (*Decoder, error) {
 // the next Forward. A batch that is wider than the decoder, or reaches past the
 // model's MaxContext, is a mistake in the program and panics.
 //
-//	hidden --norm--> qkv --rotary, KV--> attended --output--> + --norm--> gate|up --SwiGLU, down--> + --> next layer
+//	hidden --norm--> qkv --rotary, KV--> attended --output--> + --norm--> feed-forward layer or experts --> + --> next layer
 //
 // In the last layer the rows whose logits nobody wants end after the attention;
 // if nobody wants any, the last layer ends with the writing of its keys and
@@ -109,9 +161,11 @@ func (d *Decoder) Forward(b *kernels.Batch, kv kernels.KV) kernels.Tensor {
 		}
 		dev.Linear(d.update, attended, l.output, l.outputBias, rows)
 		dev.AddRMSNorm(d.normed, hidden, d.update, l.mlpNorm, rows, eps)
-		dev.Linear(d.gateUp, d.normed, l.gateUp, l.gateUpBias, rows)
-		dev.SwiGLU(d.activated, d.gateUp, rows)
-		dev.Linear(d.update, d.activated, l.down, l.downBias, rows)
+		if l.experts != nil {
+			d.mix(l.experts, rows)
+		} else {
+			d.feed(l.feedForward, &d.dense, rows)
+		}
 		next := m.finalNorm
 		if !last {
 			next = m.layers[i+1].inputNorm
@@ -120,4 +174,33 @@ func (d *Decoder) Forward(b *kernels.Batch, kv kernels.KV) kernels.Tensor {
 	}
 	dev.Linear(d.logits, d.normed, m.head, nil, rows)
 	return d.logits
+}
+
+// feed runs a feed-forward layer over normed and writes update.
+//
+//	normed --gate|up--> gateUp --SwiGLU--> activated --down--> update
+func (d *Decoder) feed(f *feedForward, in *inner, rows int) {
+	dev := d.m.device
+	dev.Linear(in.gateUp, d.normed, f.gateUp, f.gateUpBias, rows)
+	dev.SwiGLU(in.activated, in.gateUp, rows)
+	dev.Linear(d.update, in.activated, f.down, f.downBias, rows)
+}
+
+// mix is feed with the experts that each row chooses, and the shared one before them.
+func (d *Decoder) mix(x *mixture, rows int) {
+	dev, c := d.m.device, &d.m.Config.Experts
+	if x.shared != nil {
+		d.feed(x.shared, &d.shared, rows)
+	}
+	dev.Linear(d.router, d.normed, x.router, x.routerBias, rows)
+	dev.Route(d.routing, d.router, &x.spec, rows)
+	dev.Dispatch(d.expertIn, d.normed, d.routing)
+	dev.ExpertLinear(d.expert.gateUp, d.expertIn, x.gateUp, x.gateUpBias, d.routing)
+	if entries := d.routing.Entries(); c.Limit > 0 {
+		dev.ClampedSwiGLU(d.expert.activated, d.expert.gateUp, entries, float32(c.Alpha), float32(c.Limit))
+	} else {
+		dev.SwiGLU(d.expert.activated, d.expert.gateUp, entries)
+	}
+	dev.ExpertLinear(d.expertOut, d.expert.activated, x.down, x.downBias, d.routing)
+	dev.Combine(d.update, d.expertOut, d.routing, x.shared != nil)
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 
 	"deepprune/kernels"
 	"deepprune/weights"
@@ -23,6 +25,11 @@ type Options struct {
 	// MaxContext is the longest sequence to prepare for, in tokens, at most the
 	// config's LongestContext; 0 is its DefaultContext.
 	MaxContext int
+	// Format is how the matrices are kept, see Config.DefaultFormat.
+	Format kernels.Format
+	// Progress, if there is one, is told how many of the model's numbers are loaded,
+	// now and then, by the goroutine that called Load.
+	Progress func(done, all int64)
 }
 
 // Model is a loaded checkpoint.
@@ -62,7 +69,7 @@ func Load(dev kernels.Device, c *weights.Checkpoint, opt Options) (*Model, error
 		err = m.readContext(opt)
 	}
 	if err == nil {
-		err = m.readWeights(c)
+		err = m.readWeights(c, opt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("model: %s: %w", c.Name(), err)
@@ -124,85 +131,39 @@ func (m *Model) readContext(opt Options) error {
 	return nil
 }
 
-// layerTensors is the tensors of one layer; absent biases and norms are nil.
-type layerTensors struct {
-	inputNorm, mlpNorm, qNorm, kNorm *weights.Tensor
-	qkv, qkvBias                     []*weights.Tensor
-	output, outputBias               *weights.Tensor
-	gateUp, gateUpBias               []*weights.Tensor
-	down, downBias                   *weights.Tensor
-}
-
 // readWeights first finds and checks every tensor, then copies them to the device.
-func (m *Model) readWeights(c *weights.Checkpoint) error {
+func (m *Model) readWeights(c *weights.Checkpoint, opt Options) error {
 	cfg := &m.Config
 	f := finder{checkpoint: c, config: cfg, used: make(map[string]bool)}
-	h, q, kv := cfg.HiddenSize, cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
-
-	embedding := f.find(true, "model.embed_tokens.weight", cfg.VocabSize, h)
-	finalNorm := f.find(true, "model.norm.weight", h)
-	head := f.find(!cfg.TiedHead && cfg.Labels == 0, "lm_head.weight", cfg.VocabSize, h)
-	score := f.find(cfg.Labels > 0, "score.weight", cfg.Labels, h)
-	all := make([]layerTensors, cfg.Layers)
-	for i := range all {
+	t := cfg.globals(f.find)
+	for i := range cfg.Layers {
 		if f.err != nil {
 			break // one message is enough, and layers may be many
 		}
-		at := func(name string) string { return fmt.Sprintf("model.layers.%d.%s", i, name) }
-		t := &all[i]
-		t.inputNorm = f.find(true, at("input_layernorm.weight"), h)
-		t.mlpNorm = f.find(true, at("post_attention_layernorm.weight"), h)
-		t.qNorm = f.find(cfg.QKNorm, at("self_attn.q_norm.weight"), cfg.HeadDim)
-		t.kNorm = f.find(cfg.QKNorm, at("self_attn.k_norm.weight"), cfg.HeadDim)
-		for _, p := range []struct {
-			name string
-			out  int
-		}{{"q", q}, {"k", kv}, {"v", kv}} {
-			t.qkv = append(t.qkv, f.find(true, at("self_attn."+p.name+"_proj.weight"), p.out, h))
-			t.qkvBias = append(t.qkvBias, f.find(cfg.QKVBias, at("self_attn."+p.name+"_proj.bias"), p.out))
-		}
-		t.output = f.find(true, at("self_attn.o_proj.weight"), h, q)
-		t.outputBias = f.find(cfg.OutputBias, at("self_attn.o_proj.bias"), h)
-		for _, p := range []string{"gate", "up"} {
-			t.gateUp = append(t.gateUp, f.find(true, at("mlp."+p+"_proj.weight"), cfg.IntermediateSize, h))
-			t.gateUpBias = append(t.gateUpBias, f.find(cfg.MLPBias, at("mlp."+p+"_proj.bias"), cfg.IntermediateSize))
-		}
-		t.down = f.find(true, at("mlp.down_proj.weight"), h, cfg.IntermediateSize)
-		t.downBias = f.find(cfg.MLPBias, at("mlp.down_proj.bias"), h)
+		t.layers = append(t.layers, cfg.layer(i, f.find))
 	}
 	if err := f.leftovers(cfg); err != nil {
 		return err
 	}
 
-	u := uploader{device: m.device}
-	m.embedding = u.matrix(embedding)
+	u := uploader{device: m.device, checkpoint: c, format: opt.Format, progress: opt.Progress, all: cfg.Parameters()}
+	m.embedding = u.matrix(t.embedding)
 	switch {
 	case cfg.Labels == 1:
-		m.head = u.matrix(weights.Generated("zero", []int{1, h}, func(_ int, dst []float32) { clear(dst) }), score)
+		m.head = u.matrixIn(kernels.F32, weights.Generated("zero", []int{1, cfg.HiddenSize}, func(_ int, dst []float32) { clear(dst) }), t.score)
 	case cfg.Labels == 2:
-		m.head = u.matrix(score)
+		m.head = u.matrixIn(kernels.F32, t.score)
 	case cfg.TiedHead:
 		m.head = m.embedding
 	default:
-		m.head = u.matrix(head)
+		m.head = u.matrix(t.head)
 	}
-	m.finalNorm = u.vector(finalNorm)
+	m.finalNorm = u.vector(t.finalNorm)
 	cos, sin := u.rotaryTables(cfg, m.maxContext)
 	m.layers = make([]layer, cfg.Layers)
 	for i := range m.layers {
-		t := &all[i]
-		m.layers[i] = layer{
-			inputNorm: u.vector(t.inputNorm),
-			qkv:       u.matrix(t.qkv...), qkvBias: u.vector(t.qkvBias...),
-			rotary: kernels.RotarySpec{
-				AttentionSpec: cfg.attention(), Cos: cos, Sin: sin,
-				QNorm: u.vector(t.qNorm), KNorm: u.vector(t.kNorm), Eps: float32(cfg.RMSNormEps),
-			},
-			output: u.matrix(t.output), outputBias: u.vector(t.outputBias),
-			mlpNorm: u.vector(t.mlpNorm),
-			gateUp:  u.matrix(t.gateUp...), gateUpBias: u.vector(t.gateUpBias...),
-			down: u.matrix(t.down), downBias: u.vector(t.downBias),
-		}
+		m.layers[i] = u.layer(cfg, i, &t.layers[i])
+		m.layers[i].rotary.Cos, m.layers[i].rotary.Sin = cos, sin
 		if u.err != nil {
 			return u.err
 		}
@@ -219,13 +180,12 @@ type finder struct {
 	err        error
 }
 
-// find returns a tensor of the given shape, nil if it is not wanted.
-func (f *finder) find(wanted bool, name string, shape ...int) *weights.Tensor {
-	if !wanted || f.err != nil {
+// find returns a tensor of the given shape, nil after an error.
+func (f *finder) find(name string, shape ...int) *weights.Tensor {
+	if f.err != nil {
 		return nil
 	}
-	f.used[name] = true
-	t, err := f.checkpoint.Tensor(name)
+	t, err := f.tensor(name)
 	if err == nil && !slices.Equal(t.Shape, shape) {
 		err = fmt.Errorf("tensor %q: shape %v; config.json makes it %v", name, t.Shape, shape)
 	}
@@ -237,6 +197,19 @@ func (f *finder) find(wanted bool, name string, shape ...int) *weights.Tensor {
 		return nil
 	}
 	return t
+}
+
+// tensor looks a tensor up, of which experts in MXFP4 have two of their names.
+func (f *finder) tensor(name string) (*weights.Tensor, error) {
+	f.used[name] = true
+	t, err := f.checkpoint.Tensor(name)
+	if errors.Is(err, weights.ErrTensor) && f.config.Experts.MXFP4 {
+		if packed, errPacked := f.checkpoint.MXFP4(name); !errors.Is(errPacked, weights.ErrTensor) {
+			f.used[name+"_blocks"], f.used[name+"_scales"] = true, true
+			return packed, errPacked
+		}
+	}
+	return t, err
 }
 
 // scale finds the scales of a tensor in FP8.
@@ -263,7 +236,7 @@ func (f *finder) leftovers(cfg *Config) error {
 	for _, name := range f.checkpoint.Names() {
 		// Old checkpoints keep the frequencies of the rotation, and some a copy of
 		// the embedding as the head, or the head of the model that became a classifier.
-		ignored := path.Ext(name) == ".inv_freq" || name == "lm_head.weight" && (cfg.TiedHead || cfg.Labels > 0)
+		ignored := path.Ext(name) == ".inv_freq" || name == "lm_head.weight" && (cfg.TiedHead || cfg.Labels > 0) || cfg.ignores(name)
 		if !f.used[name] && !ignored {
 			return fmt.Errorf("tensor %q: %s with this config.json has none of this name", name, cfg.Architecture)
 		}
@@ -271,54 +244,10 @@ func (f *finder) leftovers(cfg *Config) error {
 	return nil
 }
 
-// uploader copies tensors to a device and keeps the first error.
-type uploader struct {
-	device kernels.Device
-	bytes  int64
-	err    error
-}
-
-// matrix stacks the rows of tensors of as many columns.
-func (u *uploader) matrix(parts ...*weights.Tensor) kernels.Matrix {
-	if u.err != nil {
-		return nil
-	}
-	out := 0
-	for _, p := range parts {
-		out += p.Rows()
-	}
-	m, err := u.device.NewMatrix(kernels.F32, out, parts[0].Cols(), func(i int, dst []float32) {
-		for _, p := range parts {
-			if i < p.Rows() {
-				p.Row(i, dst)
-				return
-			}
-			i -= p.Rows()
-		}
-	})
-	if err != nil {
-		u.err = fmt.Errorf("tensor %q: %w", parts[0].Name, err)
-		return nil
-	}
-	u.bytes += m.Bytes()
-	return m
-}
-
-// vector makes a row of tensors of one dimension, nil of nil.
-func (u *uploader) vector(parts ...*weights.Tensor) kernels.Tensor {
-	if u.err != nil || parts[0] == nil {
-		return nil
-	}
-	var row []float32
-	for _, p := range parts {
-		n := len(row)
-		row = append(row, make([]float32, p.Cols())...)
-		p.Row(0, row[n:])
-	}
-	t, err := u.device.Upload(row, 1, len(row))
-	if err != nil {
-		u.err = fmt.Errorf("tensor %q: %w", parts[0].Name, err)
-		return nil
-	}
-	return t
+// ignores reports whether a tensor belongs to a layer after the last that is used.
+func (c *Config) ignores(name string) bool {
+	rest, ok := strings.CutPrefix(name, "model.layers.")
+	number, _, _ := strings.Cut(rest, ".")
+	i, err := strconv.Atoi(number)
+	return ok && err == nil && i >= c.Layers && i < c.Layers+c.IgnoredLayers
 }

@@ -119,7 +119,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"more layers than tensors", qwen3, config("num_hidden_layers", "4"), `tensor "model.layers.3.input_layernorm.weight": no such tensor`},
 		{"more tensors than layers", qwen3, config("num_hidden_layers", "2"), `tensor "model.layers.2.input_layernorm.weight": Qwen3ForCausalLM with this config.json has none of this name`},
 		{"another hidden size", qwen3, config("hidden_size", "64"), `tensor "model.embed_tokens.weight": shape [288 32]; config.json makes it [288 64]`},
-		{"another head_dim", qwen3, config("head_dim", "32"), `tensor "model.layers.0.self_attn.q_norm.weight": shape [16]; config.json makes it [32]`},
+		{"another head_dim", qwen3, config("head_dim", "32"), `tensor "model.layers.0.self_attn.q_proj.weight": shape [64 32]; config.json makes it [128 32]`},
 		{"another vocab_size", qwen3, config("vocab_size", "300"), `tensor "model.embed_tokens.weight": shape [288 32]; config.json makes it [300 32]`},
 		{"untied without a head", qwen3, config("tie_word_embeddings", "false"), `tensor "lm_head.weight": no such tensor`},
 		{"norms of no use", qwen3, config("architectures", `["LlamaForCausalLM"]`), `tensor "model.layers.0.self_attn.k_norm.weight": LlamaForCausalLM`},

@@ -62,7 +62,21 @@ type ropeJSON struct {
 
 // rope reads how positions are rotated. A config that has both the older and the
 // newer field must say the same in them.
-func (f *configJSON) rope(c *Config) error {
+func (f *configJSON) rope(c *Config, partial float64) error {
+	whole := partial == 0
+	if whole {
+		partial = 1
+	}
+	partial = value(f.PartialRotary, partial)
+	for _, r := range []*ropeJSON{f.RopeScaling, f.RopeParameters} {
+		if r != nil {
+			partial = value(r.PartialRotary, partial)
+		}
+	}
+	c.RotaryDim = int(float64(c.HeadDim) * partial)
+	if whole && partial != 1 || !(partial > 0 && partial <= 1) || c.RotaryDim < 2 || c.RotaryDim%2 != 0 {
+		return fmt.Errorf("partial_rotary_factor: %v of heads of %d is not supported", partial, c.HeadDim)
+	}
 	c.RopeTheta = value(f.RopeTheta, 10000)
 	var given []Scaling
 	for _, field := range []struct {
@@ -73,11 +87,8 @@ func (f *configJSON) rope(c *Config) error {
 		if r == nil {
 			continue
 		}
-		if r.RopeType == "" && r.Type == "" && r.Theta == nil {
+		if r.RopeType == "" && r.Type == "" && r.Theta == nil && r.PartialRotary == nil {
 			return fmt.Errorf("%s: neither a type nor rope_theta", field.name)
-		}
-		if value(r.PartialRotary, 1) != 1 {
-			return fmt.Errorf("%s.partial_rotary_factor: not supported", field.name)
 		}
 		s, err := r.scaling(c, f.OriginalPositions)
 		if err != nil {
@@ -113,8 +124,8 @@ func (r *ropeJSON) scaling(c *Config, original *int) (Scaling, error) {
 	case "linear", "dynamic":
 	case "factors":
 		s.Factors = r.Factors
-		if len(s.Factors) != c.HeadDim/2 {
-			return s, fmt.Errorf(".factors: %d of them for heads of %d", len(s.Factors), c.HeadDim)
+		if len(s.Factors) != c.RotaryDim/2 {
+			return s, fmt.Errorf(".factors: %d of them for %d rotated numbers", len(s.Factors), c.RotaryDim)
 		}
 		for _, f := range s.Factors {
 			if !(f >= 1.0/maxFactor && f <= maxFactor) {
@@ -208,7 +219,7 @@ func (c *Config) LongestContext() int {
 }
 
 // frequencies are the angles that the pairs of a head turn by from one position
-// to the next, for sequences of up to context tokens. With d the width of a head,
+// to the next, for sequences of up to context tokens. With d numbers that are rotated,
 //
 //	default   f[i] = theta^(-2i/d)
 //	linear    f[i]/factor
@@ -221,7 +232,7 @@ func (c *Config) LongestContext() int {
 // of one sequence turned by different frequencies, depending on how it was
 // computed. Here it is that of the longest sequence from the start.
 func (c *Config) frequencies(context int) []float64 {
-	s, d := &c.Scaling, float64(c.HeadDim)
+	s, d := &c.Scaling, float64(c.RotaryDim)
 	theta := c.RopeTheta
 	if s.Kind == "dynamic" {
 		n := max(float64(context)/float64(s.Original), 1)
@@ -235,10 +246,10 @@ func (c *Config) frequencies(context int) []float64 {
 			return (turns - s.Low) / (s.High - s.Low)
 		}
 	case "yarn":
-		first, last := s.yarnRange(c.HeadDim, theta)
+		first, last := s.yarnRange(c.RotaryDim, theta)
 		kept = func(i int, _ float64) float64 { return 1 - (float64(i)-first)/(last-first) }
 	}
-	frequencies := make([]float64, c.HeadDim/2)
+	frequencies := make([]float64, c.RotaryDim/2)
 	for i := range frequencies {
 		f := math.Pow(theta, -2*float64(i)/d)
 		switch s.Kind {
@@ -272,7 +283,8 @@ func (s *Scaling) yarnRange(dim int, theta float64) (first, last float64) {
 }
 
 // rotaryTables makes the cosines and sines of position·frequency, computed in
-// float64: at large positions float32 loses the fraction of the angle.
+// float64: at large positions float32 loses the fraction of the angle. Pairs that are
+// not rotated come last, see rotatedFirst, and are turned by nothing.
 func (u *uploader) rotaryTables(cfg *Config, positions int) (cos, sin kernels.Tensor) {
 	if u.err != nil {
 		return nil, nil
@@ -283,6 +295,9 @@ func (u *uploader) rotaryTables(cfg *Config, positions int) (cos, sin kernels.Te
 		magnitude = cfg.Scaling.Magnitude
 	}
 	c, s := make([]float32, positions*half), make([]float32, positions*half)
+	for i := range c {
+		c[i] = 1
+	}
 	for i, frequency := range cfg.frequencies(positions) {
 		for p := range positions {
 			sin, cos := math.Sincos(float64(p) * frequency)

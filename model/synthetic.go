@@ -91,9 +91,14 @@ func Synthetic(name string) (*weights.Checkpoint, error) {
 		return nil, fmt.Errorf("model: synthetic checkpoint %q: %w", name, err)
 	}
 	var tensors []*weights.Tensor
-	c.tensors(func(tensor string, shape ...int) {
+	generate := func(tensor string, shape ...int) *weights.Tensor {
 		tensors = append(tensors, weights.Generated(tensor, shape, randomRows(uint64(len(tensors)), shape)))
-	})
+		return nil
+	}
+	c.globals(generate)
+	for i := range c.Layers {
+		c.layer(i, generate)
+	}
 	return weights.New("random:"+name, map[string][]byte{
 		"config.json":         config,
 		"tokenizer.json":      syntheticTokenizer(s.vocab),

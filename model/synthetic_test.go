@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"deepprune/kernels"
 )
 
 // TestSyntheticShapes counts the parameters of the published models.
@@ -144,7 +146,7 @@ func TestLoadedBytes(t *testing.T) {
 		if got := m.Config.Parameters(); got != parameters {
 			t.Errorf("%s: %d parameters; want %d", name, got, parameters)
 		}
-		if got, want := m.Config.LoadedBytes(10), 4*(parameters+10*int64(m.Config.HeadDim)); got != want {
+		if got, want := m.Config.LoadedBytes(10, kernels.F32), 4*(parameters+10*int64(m.Config.HeadDim)); got != want {
 			t.Errorf("%s: LoadedBytes(10) = %d; want %d", name, got, want)
 		}
 	}

@@ -30,8 +30,6 @@ type answer struct {
 	// usage wants a last chunk with the tokens.
 	usage bool
 	ended []bool // of the choices that are streamed: those that are over
-	// noTokens says that what was generated was not asked for.
-	noTokens bool
 }
 
 // newAnswer starts the groups of a request, one for each prompt. All of them end
@@ -106,23 +104,20 @@ func (a *answer) tokens(results []*engine.Result) *openai.Usage {
 		u.PromptTokens += r.Usage.PromptTokens
 		u.CompletionTokens += r.Usage.GeneratedTokens
 	}
-	if a.noTokens {
-		u.CompletionTokens = 0
-	}
 	u.TotalTokens = u.PromptTokens + u.CompletionTokens
 	return u
 }
 
-// account is what the response tells of its group, nil if there is no policy.
-func (a *answer) account(results []*engine.Result) any {
+// audit is what the response tells of its group, nil if there is no policy.
+func (a *answer) audit(results []*engine.Result) any {
 	if !a.group {
 		return nil
 	}
-	return account{Group: a.runs[0].id, Result: results[0]}
+	return audit{Group: a.runs[0].id, Result: results[0]}
 }
 
-// account is the field "deepprune" of a response.
-type account struct {
+// audit is the field "deepprune" of a response.
+type audit struct {
 	Group int64 `json:"group"` // its id, for /v1/groups
 	*engine.Result
 }

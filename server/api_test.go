@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"deepprune/engine"
+	"deepprune/kernels"
+	"deepprune/model"
 )
 
 // client asks a server of the embedded pair.
@@ -24,6 +27,27 @@ type client struct {
 func newClient(t testing.TB, opt Options, eopt engine.Options) *client {
 	t.Helper()
 	s := newServer(t, opt, eopt)
+	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	return &client{t, h.URL, s}
+}
+
+// startClient starts a server of a model without a judge.
+func startClient(t testing.TB, dev kernels.Device, m *model.Model, opt Options) *client {
+	t.Helper()
+	e, err := engine.New(dev, m, nil, engine.Options{CheckInvariants: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := New(e, m, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	return &client{t, h.URL, s}
@@ -173,4 +197,31 @@ func chatBody(more object) object {
 		body[k] = v
 	}
 	return body
+}
+
+// decode reads an object.
+func decode(t testing.TB, text string) (o object) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return o
+}
+
+// lockedBuffer is a buffer for several goroutines.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

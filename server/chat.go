@@ -71,7 +71,7 @@ func withTimeout(ctx context.Context, g *openai.Group) (context.Context, context
 // send completes a response and answers with it.
 func send[C any](w http.ResponseWriter, a *answer, r openai.Response[C], results []*engine.Result) {
 	r.ID, r.Object, r.Created, r.Model = a.id, a.object, a.created, a.model
-	r.Usage, r.DeepPrune = a.tokens(results), a.account(results)
+	r.Usage, r.DeepPrune = a.tokens(results), a.audit(results)
 	a.announce(w)
 	sendJSON(w, r)
 }

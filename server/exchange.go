@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"deepprune/server/openai"
+	"deepprune/server/spans"
 )
 
 // exchange is one request and its answer, as what every request passes sees them.
@@ -23,6 +24,8 @@ type exchange struct {
 	id      string // of the X-Request-Id header
 	pattern string // of the route, "" for none
 	key     string // name of the API key, "" without
+	span    spans.Context
+	caller  spans.SpanID // zero for none
 	start   time.Time
 	status  int   // 0 until the header is written
 	written int64 // bytes of the body
@@ -104,12 +107,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ResponseWriter: w, control: http.NewResponseController(w), start: time.Now(),
 		id: requestID(r.Header.Get("X-Request-Id")), writePatience: s.opt.Limits.Write,
 	}
+	s.trace(x, r.Header.Get("Traceparent"))
 	w.Header().Set("X-Request-Id", x.id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	defer s.finish(x, r)
 	if err := s.pass(x, r); err != nil {
-		err.Write(x)
+		s.refuse(err).Write(x)
 	}
 }
 
@@ -184,6 +188,13 @@ func (s *Server) finish(x *exchange, r *http.Request) {
 			panicked = http.ErrAbortHandler // the client must not take what it has for all
 		}
 	}
+	if x.status == 0 {
+		x.status = http.StatusOK // what the client gets of a handler that writes nothing
+	}
+	s.metrics.answered(x)
+	if x.span.Sampled && !probes[x.pattern] {
+		s.opt.Spans.Export(x.requestSpan(r.Method, r.URL.Path, r.RemoteAddr))
+	}
 	s.log(x, r)
 	if panicked == http.ErrAbortHandler {
 		panic(panicked)
@@ -202,7 +213,7 @@ func (s *Server) log(x *exchange, r *http.Request) {
 	attrs := []slog.Attr{
 		slog.String("id", x.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", x.status), slog.Int64("bytes", x.written),
-		slog.Duration("took", time.Since(x.start)), slog.String("remote", r.RemoteAddr),
+		slog.Float64("ms", time.Since(x.start).Seconds()*1e3), slog.String("remote", r.RemoteAddr),
 	}
 	if x.key != "" {
 		attrs = append(attrs, slog.String("key", x.key))

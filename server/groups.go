@@ -64,11 +64,8 @@ func (r *run) object(whole bool) groupObject {
 // namedRun is the run that the path names. One of another key's is not to be seen;
 // without one the request is answered.
 func (s *Server) namedRun(w http.ResponseWriter, r *http.Request) *run {
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err == nil {
-		if run := s.runs.find(id); run != nil && visible(run, r) {
-			return run
-		}
+	if run := s.runs.find(r.PathValue("id")); run != nil && visible(run, r) {
+		return run
 	}
 	openai.NotFound("There is no such group, or it is over and no longer kept.").Write(w)
 	return nil
@@ -191,11 +188,13 @@ func (s *Server) groupEvents(w http.ResponseWriter, r *http.Request) {
 	for {
 		run.mu.Lock()
 		last = run.addLines(out, last)
-		// Between two lines done may be set: there are no more then.
-		done, wait := run.done && last >= run.log.lines(), run.wait()
+		more, done, wait := last < run.log.lines(), run.done, run.wait()
 		run.mu.Unlock()
-		if out.flush() != nil || done {
+		if out.flush() != nil || done && !more {
 			return
+		}
+		if more {
+			continue
 		}
 		select {
 		case <-r.Context().Done():

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"deepprune/server/openai"
 )
@@ -30,10 +32,16 @@ func (s *Server) describe() openai.Model {
 
 // sendJSON answers with a value.
 func sendJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
-	enc.Encode(v) // an error is a client that has gone
+	if err := enc.Encode(v); err != nil {
+		openai.Internal("The answer cannot be written as JSON: %v.", err).Write(w)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	writePieces(w, body.Bytes()) // an error is a client that has gone
 }
 
 // fail answers with an error of ours.

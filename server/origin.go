@@ -59,7 +59,7 @@ func (s *Server) checkOrigin(x *exchange, r *http.Request) (done bool, err *open
 		return false, nil
 	}
 	x.Header().Set("Access-Control-Allow-Origin", origin)
-	x.Header().Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
+	x.Header().Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, "+groupHeader)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false, nil
 	}

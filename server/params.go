@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -82,7 +81,7 @@ func (s *Server) request(q *openai.Sampling) (engine.Request, error) {
 			return r, openai.Invalid("response_format.json_schema.schema", "invalid_json_schema", "Invalid 'response_format.json_schema.schema': %s.", err)
 		}
 	}
-	r.EventBuffer = eventBuffer(r.Traces, s.engine.Stats().Slots)
+	r.EventBuffer = eventBuffer(r.Traces, s.slots)
 	return r, nil
 }
 
@@ -146,6 +145,7 @@ func over(standard, given prune.Options) prune.Options {
 
 // start submits a group for a request whose context is ctx.
 func (s *Server) start(ctx context.Context, r engine.Request, response string) (*run, *engine.Group, error) {
+	created := time.Now()
 	g, err := s.submit(ctx, r)
 	if err != nil {
 		return nil, nil, wireError(err)
@@ -156,7 +156,8 @@ func (s *Server) start(ctx context.Context, r engine.Request, response string) (
 	}
 	run := &run{
 		id: g.ID(), group: g, response: response, question: r.Question, policy: policy,
-		traces: max(r.Traces, 1), seed: r.Seed, created: time.Now(), ended: make(chan struct{}),
+		traces: max(r.Traces, 1), seed: r.Seed, created: created, ended: make(chan struct{}),
+		ledger: s.openLedger(ctx, g, created),
 	}
 	if x := exchangeOf(ctx); x != nil {
 		run.key = x.key
@@ -172,7 +173,7 @@ func wireError(err error) *openai.Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, engine.ErrTooLarge):
-		return openai.Invalid("messages", "context_length_exceeded", "%s", sentence(err))
+		return openai.Invalid(field(err), "context_length_exceeded", "%s", sentence(err))
 	case errors.Is(err, engine.ErrInvalid):
 		return openai.Invalid(field(err), "invalid_value", "%s", sentence(err))
 	case errors.Is(err, engine.ErrBusy):
@@ -192,10 +193,12 @@ func sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// field is the parameter that an error of the engine is about, "" if it does not
-// begin with one.
+// field is the parameter that an error of the engine begins with, "" for none.
 func field(err error) string {
-	text := strings.TrimPrefix(err.Error(), fmt.Sprintf("engine: %v: ", engine.ErrInvalid))
+	text := strings.TrimPrefix(err.Error(), "engine: ")
+	for _, kind := range []error{engine.ErrInvalid, engine.ErrTooLarge} {
+		text = strings.TrimPrefix(text, kind.Error()+": ")
+	}
 	name, _, ok := strings.Cut(text, ":")
 	if !ok || strings.ContainsAny(name, " ") {
 		return ""

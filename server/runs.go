@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type run struct {
 	traces   int
 	seed     uint64
 	created  time.Time
+	ledger   *ledger
 	ended    chan struct{} // closed when the group is over
 
 	mu     sync.Mutex
@@ -46,6 +48,7 @@ const (
 // who read them.
 func (r *run) follow(g *engine.Group) {
 	for ev := range g.Events() {
+		r.ledger.see(ev)
 		r.mu.Lock()
 		r.log.add(g, ev)
 		if ev.Kind != engine.EventTokens {
@@ -55,6 +58,7 @@ func (r *run) follow(g *engine.Group) {
 	}
 	result, err := g.Wait()
 	close(r.ended)
+	r.ledger.end(result, err)
 	text, _ := json.Marshal(result) // numbers that are none have no place in it
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -134,11 +138,20 @@ func (s *runs) add(r *run) {
 	}()
 }
 
-// find is the run of that id, nil if there is none.
-func (s *runs) find(id int64) *run {
+// find is the run whose id or whose response's id is name, nil if there is none.
+func (s *runs) find(name string) *run {
+	id, err := strconv.ParseInt(name, 10, 64)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byID[id]
+	if err == nil {
+		return s.byID[id]
+	}
+	for _, r := range s.order {
+		if r.response == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // all are the runs, the latest first.

@@ -11,6 +11,8 @@ import (
 	"deepprune/engine"
 	"deepprune/model"
 	"deepprune/prune"
+	"deepprune/server/dashboard"
+	"deepprune/server/spans"
 )
 
 // Options configure a server. The zero value of a field means its default.
@@ -38,6 +40,11 @@ type Options struct {
 	// DrainTimeout bounds the time that requests get to finish once the server
 	// drains; 30 seconds by default.
 	DrainTimeout time.Duration
+	// Spans receives the spans of requests and groups; nil for none. SpanShare is
+	// the share of requests, between 0 and 1, that have spans where the caller did
+	// not decide.
+	Spans     *spans.Exporter
+	SpanShare float64
 	// Log receives access and operation logs; none by default.
 	Log *slog.Logger
 }
@@ -62,6 +69,8 @@ type Server struct {
 	public      map[string]bool // patterns of routes that want no key
 	crossOrigin *http.CrossOriginProtection
 	inFlight    inFlight
+	metrics     *metrics
+	slots       int // of the engine
 	runs        runs
 	started     time.Time
 
@@ -84,6 +93,8 @@ func New(e *engine.Engine, m *model.Model, opt Options) (*Server, error) {
 		runs:     runs{byID: make(map[int64]*run)}, started: time.Now(),
 		draining: make(chan struct{}),
 	}
+	s.slots = e.Stats().Slots
+	s.metrics = newMetrics(s)
 	s.routes()
 	return s, nil
 }
@@ -92,6 +103,10 @@ func New(e *engine.Engine, m *model.Model, opt Options) (*Server, error) {
 func (s *Server) routes() {
 	s.handlePublic("GET /health", health)
 	s.handlePublic("GET /ready", s.ready)
+	s.handlePublic("GET /metrics", s.metrics.handler().ServeHTTP)
+	page := dashboard.Handler(dashboard.Server).ServeHTTP
+	s.handlePublic("GET /{$}", page)
+	s.handlePublic("GET "+dashboard.Prefix, page)
 	s.apiRoutes()
 }
 

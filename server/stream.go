@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -64,13 +65,26 @@ func (s *eventStream) addText(text string) { s.buf.WriteString(text) }
 
 // flush sends what was added. The error is of a client that has gone.
 func (s *eventStream) flush() error {
-	if s.buf.Len() > 0 {
-		if _, err := s.w.Write(s.buf.Bytes()); err != nil {
-			return err
-		}
-		s.buf.Reset()
+	err := writePieces(s.w, s.buf.Bytes())
+	s.buf.Reset()
+	if err != nil {
+		return err
 	}
 	return http.NewResponseController(s.w).Flush()
+}
+
+// writePieces writes a body a piece at a time: it is each piece that a client gets
+// the patience of Limits.Write for, so that one that reads slowly gets the whole.
+func writePieces(w io.Writer, body []byte) error {
+	const most = 16 << 10
+	for len(body) > 0 {
+		n := min(len(body), most)
+		if _, err := w.Write(body[:n]); err != nil {
+			return err
+		}
+		body = body[n:]
+	}
+	return nil
 }
 
 // speaker turns what a trace has come to into what is new of a choice, of type C.
@@ -142,11 +156,11 @@ func finishStream[C any](out *eventStream, a *answer, last openai.Chunk[C]) {
 		out.add(err)
 	} else {
 		if !a.usage {
-			last.DeepPrune = a.account(results)
+			last.DeepPrune = a.audit(results)
 		}
 		sendChunk(out, a, last)
 		if a.usage {
-			end := openai.Chunk[C]{Choices: []C{}, DeepPrune: a.account(results)}
+			end := openai.Chunk[C]{Choices: []C{}, DeepPrune: a.audit(results)}
 			end.Usage.Value = a.tokens(results)
 			sendChunk(out, a, end)
 		}

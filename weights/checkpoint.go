@@ -31,6 +31,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"unsafe"
 )
 
 const (
@@ -56,7 +57,7 @@ type Checkpoint struct {
 	files     map[string][]byte // that are not in fsys, see New
 	tensors   map[string]*Tensor
 	fileBytes int64
-	release   []func() error
+	mapped    []mapping
 }
 
 // Open opens the checkpoint in a folder, or a GGUF file. The files must not change
@@ -156,10 +157,12 @@ func (c *Checkpoint) FileBytes() int64 { return c.fileBytes }
 // Close unmaps the files. No tensor may be used afterwards.
 func (c *Checkpoint) Close() error {
 	var errs []error
-	for _, release := range c.release {
-		errs = append(errs, release())
+	for _, m := range c.mapped {
+		if m.free != nil {
+			errs = append(errs, m.free())
+		}
 	}
-	c.release, c.tensors = nil, nil
+	c.mapped, c.tensors = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -259,13 +262,37 @@ func (c *Checkpoint) mapFile(name string) ([]byte, error) {
 	if size < headerAt {
 		return nil, fmt.Errorf("%s: %d bytes, too short for a file of tensors", c.path(name), size)
 	}
-	data, release, err := mapFile(f, int(size))
+	m, err := mapFile(f, int(size))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.path(name), err)
 	}
-	c.release = append(c.release, release)
+	c.mapped = append(c.mapped, m)
 	c.fileBytes += size
-	return data, nil
+	return m.data, nil
+}
+
+// mapping is a file in memory.
+type mapping struct {
+	data []byte
+	free func() error // nil: the garbage collector does
+	// forget takes n bytes at an offset out of the memory until they are read again;
+	// nil: they are nowhere else.
+	forget func(at, n int)
+}
+
+// Forget tells the system that a tensor's rows are not needed again soon, so that
+// they take no memory beside what was made of them.
+func (c *Checkpoint) Forget(t *Tensor) {
+	for _, m := range c.mapped {
+		if m.forget == nil || len(t.data) == 0 {
+			continue
+		}
+		base := uintptr(unsafe.Pointer(unsafe.SliceData(m.data)))
+		at := uintptr(unsafe.Pointer(unsafe.SliceData(t.data)))
+		if at >= base && at < base+uintptr(len(m.data)) {
+			m.forget(int(at-base), len(t.data))
+		}
+	}
 }
 
 // add adds the tensors of a file.
@@ -329,10 +356,10 @@ func (c *Checkpoint) openRegular(name string) (fs.File, int64, error) {
 }
 
 // readAll is mapFile for files that cannot be mapped.
-func readAll(r io.Reader, size int) ([]byte, func() error, error) {
+func readAll(r io.Reader, size int) (mapping, error) {
 	data := make([]byte, size)
 	if _, err := io.ReadFull(r, data); err != nil {
-		return nil, nil, err
+		return mapping{}, err
 	}
-	return data, func() error { return nil }, nil
+	return mapping{data: data}, nil
 }

@@ -164,17 +164,10 @@ func (t *Tensor) unpair(heads int64) {
 		return head*dim + i%half*2 + i/half
 	}
 	stored := *t
-	t.data = nil
 	if len(t.Shape) > 1 {
-		t.generate = func(i int, dst []float32) { stored.Row(from(i), dst) }
-		return
-	}
-	t.generate = func(_ int, dst []float32) {
-		row := make([]float32, len(dst))
-		stored.Row(0, row)
-		for i := range dst {
-			dst[i] = row[from(i)]
-		}
+		*t = *Reordered(&stored, from)
+	} else {
+		*t = *ReorderedColumns(&stored, from)
 	}
 }
 

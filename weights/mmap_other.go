@@ -5,6 +5,6 @@ package weights
 import "io/fs"
 
 // mapFile reads the first size bytes of f.
-func mapFile(f fs.File, size int) ([]byte, func() error, error) {
+func mapFile(f fs.File, size int) (mapping, error) {
 	return readAll(f, size)
 }

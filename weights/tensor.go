@@ -52,6 +52,10 @@ type Tensor struct {
 	data       []byte
 	decode     func(dst []float32, src []byte) // of a row; nil if the type cannot be read
 	generate   func(i int, dst []float32)      // instead of data, see Generated
+
+	// part makes the rows of an element of the first dimension, of a tensor of more
+	// than two that has no data.
+	part func(element int) func(i int, dst []float32)
 }
 
 func (t *Tensor) readable() bool { return t.decode != nil || t.generate != nil }

@@ -170,7 +170,7 @@ func TestInfo(t *testing.T) {
 	}
 	// A trace of 1000 tokens takes 63 blocks of 16 tokens, 6 MiB less 96 KiB.
 	for _, want := range []string{"version", "a processor", "kernels go", "4,200,000 parameters (4,000,000 BF16, 200,000 F32)",
-		"8.0 MiB in files, 16.0 MiB loaded, 6.0 KiB of KV per token", "fits      43 traces of 1,000 tokens in the 256.0 MiB of --kv-memory"} {
+		"8.0 MiB in files, 16.0 MiB loaded as f32, 6.0 KiB of KV per token", "fits      43 traces of 1,000 tokens in the 256.0 MiB of --kv-memory"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("info lacks %q:\n%s", want, stdout)
 		}

@@ -17,22 +17,22 @@ func describe(f *engineFlags) (d description, err error) {
 	if err := device.Close(); err != nil {
 		return d, err
 	}
-	if err := d.Reasoner.open(f.model, "embedded-reasoner", embedded.Reasoner()); err != nil {
+	if err := d.Reasoner.open(f.model, "embedded-reasoner", embedded.Reasoner(), f.dtype); err != nil {
 		return d, named("--model", err)
 	}
 	if f.judge == "none" {
 		return d, nil
 	}
 	d.Judge = new(modelDescription)
-	return d, named("--judge", d.Judge.open(f.judge, "embedded-judge", embedded.Judge()))
+	return d, named("--judge", d.Judge.open(f.judge, "embedded-judge", embedded.Judge(), f.judgeDType))
 }
 
 // open describes the checkpoint that a flag names.
-func (d *modelDescription) open(name, embeddedName string, embedded fs.FS) error {
+func (d *modelDescription) open(name, embeddedName string, embedded fs.FS, kept dtype) error {
 	c, err := openCheckpoint(name, embeddedName, embedded)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	return d.read(c)
+	return d.read(c, kept)
 }

@@ -8,15 +8,15 @@ import (
 	"deepprune/weights"
 )
 
-// fits refuses a checkpoint that the machine has no memory for, beside kv bytes of
-// KV: a program that takes more than there is gets killed without a word.
-func fits(c *weights.Checkpoint, kv int64) error {
+// fits refuses a checkpoint that the machine has no memory for in a dtype, beside
+// kv bytes of KV: a program that takes more than there is gets killed without a word.
+func fits(c *weights.Checkpoint, d dtype, kv int64) error {
 	config, err := model.ReadConfig(c)
 	if err != nil {
 		return err
 	}
 	_, available := systemMemory()
-	need := config.LoadedBytes(config.DefaultContext())
+	need := config.LoadedBytes(config.DefaultContext(), d.of(&config))
 	if available > 0 && need+kv > available {
 		return fmt.Errorf("%s takes %s of memory and the KV %s; %s are available", c.Name(),
 			figures.Bytes(need), figures.Bytes(kv), figures.Bytes(available))

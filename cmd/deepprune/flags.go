@@ -16,21 +16,32 @@ import (
 
 // engineFlags choose the models, the device and the size of the engine.
 type engineFlags struct {
-	model, judge string
-	device       string
-	threads      int
-	kernels      string
-	slots        int
-	kvMemory     size
+	model, judge      string
+	dtype, judgeDType dtype
+	device            string
+	threads           int
+	kernels           string
+	slots             int
+	kvMemory          size
+
+	// loading returns what is told how much of a model is loaded, or is nil.
+	loading func(what string) func(done, all int64)
 }
 
 func (f *engineFlags) add(flags *pflag.FlagSet) {
 	f.kvMemory = 256 << 20
 	flags.StringVar(&f.model, "model", "embedded", "reasoner: a checkpoint `folder` or .gguf file, embedded, or random:NAME for the shape of a known model with random weights")
 	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder` or .gguf file, embedded, random:NAME, or none")
+	flags.Var(&f.dtype, "dtype", "how the reasoner's weights are kept: "+dtypes()+"; auto is f32 for small models and bf16 for others (also --quant)")
+	f.addJudgeDType(flags)
 	f.addDevice(flags)
 	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
 	flags.Var(&f.kvMemory, "kv-memory", "KV memory of reasoner and judge together, as 256MiB or 2GiB")
+}
+
+func (f *engineFlags) addJudgeDType(flags *pflag.FlagSet) {
+	flags.SetNormalizeFunc(quantIsDType)
+	flags.Var(&f.judgeDType, "judge-dtype", "the same of the judge")
 }
 
 func (f *engineFlags) addDevice(flags *pflag.FlagSet) {

@@ -129,8 +129,8 @@ func (i *info) write(w io.Writer) error {
 		row(label, figures.Line(m.Name)+"  "+figures.Line(m.Architecture))
 		row("", fmt.Sprintf("%s parameters (%s), %s, context %s", figures.Count(m.Parameters), figures.Line(m.dtypes()),
 			figures.Plural(m.Layers, "layer", "layers"), figures.Count(m.Context)))
-		row("", fmt.Sprintf("%s in files, %s loaded, %s of KV per token",
-			figures.Bytes(m.FileBytes), figures.Bytes(m.LoadedBytes), figures.Bytes(m.KVBytesPerToken)))
+		row("", fmt.Sprintf("%s in files, %s loaded as %s, %s of KV per token",
+			figures.Bytes(m.FileBytes), figures.Bytes(m.LoadedBytes), m.LoadedDType, figures.Bytes(m.KVBytesPerToken)))
 	}
 	describe("model", &i.Model)
 	describe("judge", i.Judge)

@@ -55,6 +55,7 @@ calibration error.`,
 	flags.BoolVar(&f.questionOnly, "question-only", false, "show the judge the question in place of both prefixes: for one that was trained so")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of drawn pairs and of the intervals")
 	flags.StringVar(&f.scores, "scores", "", "`file` to write every pair with its score to")
+	f.addJudgeDType(flags)
 	f.addDevice(flags)
 	f.kvMemory, f.slots, f.model = 64<<20, 1, "none"
 	flags.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")

@@ -41,8 +41,8 @@ func openScorer(f *engineFlags) (scorer, error) {
 	}
 	s := &judgeScorer{device: device}
 	var d modelDescription
-	err = open(f.judge, "embedded-judge", embedded.Judge(), func(c *weights.Checkpoint) error {
-		m, err := model.Load(device, c, model.Options{})
+	err = open(f.judge, "embedded-judge", embedded.Judge(), f.judgeDType, func(c *weights.Checkpoint) error {
+		m, err := f.load(device, c, "judge", f.judgeDType)
 		if err != nil {
 			return err
 		}

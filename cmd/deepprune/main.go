@@ -28,10 +28,12 @@ func main() {
 
 // run is the whole program but for the process: it returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return (&app{
+	a := &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		env: os.Environ(), open: openPair, openScorer: openScorer, describe: describe, interrupts: interrupts, exit: os.Exit,
-	}).run(args)
+		env: os.Environ(), openScorer: openScorer, describe: describe, interrupts: interrupts, exit: os.Exit,
+	}
+	a.open = a.openPair
+	return a.run(args)
 }
 
 // app is what the commands share: the streams, and what tests replace.

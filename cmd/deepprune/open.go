@@ -66,9 +66,10 @@ type modelDescription struct {
 	DTypes          map[string]int64 `json:"dtypes"` // parameters of each type in the files
 	Layers          int              `json:"layers"`
 	Context         int              `json:"context"`
-	LoadedContext   int              `json:"loaded_context"` // the longest sequence it is loaded for
+	LoadedContext   int              `json:"loaded_context"` // the longest sequence that the device has it for
 	FileBytes       int64            `json:"file_bytes"`     // of the weights
-	LoadedBytes     int64            `json:"loaded_bytes"`   // of the weights as the device keeps them
+	LoadedDType     string           `json:"loaded_dtype"`   // how it keeps the weights
+	LoadedBytes     int64            `json:"loaded_bytes"`   // that they take
 	KVBytesPerToken int64            `json:"kv_bytes_per_token"`
 }
 
@@ -82,7 +83,8 @@ type models struct {
 }
 
 // openPair is openModels as the commands that run groups see it.
-func openPair(f *engineFlags) (pair, error) {
+func (a *app) openPair(f *engineFlags) (pair, error) {
+	f.loading = a.loading
 	m, err := openModels(f)
 	if err != nil {
 		return nil, err
@@ -105,16 +107,17 @@ func openModels(f *engineFlags) (*models, error) {
 }
 
 func (m *models) load() error {
-	err := open(m.flags.model, "embedded-reasoner", embedded.Reasoner(), func(c *weights.Checkpoint) (err error) {
-		m.reasoner, err = m.loadModel(c)
+	f := m.flags
+	err := open(f.model, "embedded-reasoner", embedded.Reasoner(), f.dtype, func(c *weights.Checkpoint) (err error) {
+		m.reasoner, err = f.load(m.device, c, "reasoner", f.dtype)
 		return err
 	}, &m.Reasoner)
-	if err != nil || m.flags.judge == "none" {
+	if err != nil || f.judge == "none" {
 		return named("--model", err)
 	}
 	m.Judge = new(modelDescription)
-	err = open(m.flags.judge, "embedded-judge", embedded.Judge(), func(c *weights.Checkpoint) error {
-		judge, err := m.loadModel(c)
+	err = open(f.judge, "embedded-judge", embedded.Judge(), f.judgeDType, func(c *weights.Checkpoint) error {
+		judge, err := f.load(m.device, c, "judge", f.judgeDType)
 		if err != nil {
 			return err
 		}
@@ -129,16 +132,24 @@ func (m *models) load() error {
 	return nil
 }
 
-// loadModel loads a checkpoint if there is memory for it and for the KV.
-func (m *models) loadModel(c *weights.Checkpoint) (*model.Model, error) {
-	if err := fits(c, int64(m.flags.kvMemory)); err != nil {
+// load loads a checkpoint if there is memory for it and for the KV.
+func (f *engineFlags) load(device kernels.Device, c *weights.Checkpoint, what string, d dtype) (*model.Model, error) {
+	if err := fits(c, d, int64(f.kvMemory)); err != nil {
 		return nil, err
 	}
-	return model.Load(m.device, c, model.Options{})
+	config, err := model.ReadConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	opt := model.Options{Format: d.of(&config)}
+	if f.loading != nil {
+		opt.Progress = f.loading(what)
+	}
+	return model.Load(device, c, opt)
 }
 
 // open opens the checkpoint that a flag names, has it loaded and describes it.
-func open(name, embeddedName string, embedded fs.FS, load func(*weights.Checkpoint) error, d *modelDescription) error {
+func open(name, embeddedName string, embedded fs.FS, kept dtype, load func(*weights.Checkpoint) error, d *modelDescription) error {
 	c, err := openCheckpoint(name, embeddedName, embedded)
 	if err != nil {
 		return err
@@ -147,7 +158,7 @@ func open(name, embeddedName string, embedded fs.FS, load func(*weights.Checkpoi
 	if err := load(c); err != nil {
 		return err
 	}
-	return d.read(c)
+	return d.read(c, kept)
 }
 
 // openCheckpoint opens a folder, the embedded checkpoint or a synthetic one.
@@ -162,7 +173,7 @@ func openCheckpoint(name, embeddedName string, embedded fs.FS) (*weights.Checkpo
 }
 
 // read describes a checkpoint of a supported architecture.
-func (d *modelDescription) read(c *weights.Checkpoint) error {
+func (d *modelDescription) read(c *weights.Checkpoint, kept dtype) error {
 	config, err := model.ReadConfig(c)
 	if err != nil {
 		return err
@@ -173,7 +184,8 @@ func (d *modelDescription) read(c *weights.Checkpoint) error {
 		DTypes:          make(map[string]int64),
 		FileBytes:       c.FileBytes(),
 		LoadedContext:   config.DefaultContext(),
-		LoadedBytes:     config.LoadedBytes(config.DefaultContext()),
+		LoadedDType:     kept.of(&config).String(),
+		LoadedBytes:     config.LoadedBytes(config.DefaultContext(), kept.of(&config)),
 		KVBytesPerToken: config.KVLayout().BlockBytes() / kernels.BlockSize,
 	}
 	for dtype, n := range c.Parameters() {
@@ -206,14 +218,13 @@ func (m *models) Text(ids []int32) string {
 func (m *models) Close() error { return m.device.Close() }
 
 // newEngine makes an engine of the size that the flags ask for.
-func (m *models) newEngine(journal io.Writer) (*engine.Engine, error) {
-	return engine.New(m.device, m.reasoner, m.judge, engine.Options{
-		Slots: m.flags.slots, KVBytes: int64(m.flags.kvMemory), Journal: journal,
-	})
+func (m *models) newEngine(opt engine.Options) (*engine.Engine, error) {
+	opt.Slots, opt.KVBytes = m.flags.slots, int64(m.flags.kvMemory)
+	return engine.New(m.device, m.reasoner, m.judge, opt)
 }
 
 func (m *models) Engine(journal io.Writer) (runner, error) {
-	e, err := m.newEngine(journal)
+	e, err := m.newEngine(engine.Options{Journal: journal})
 	if err != nil {
 		return nil, err
 	}

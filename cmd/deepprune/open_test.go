@@ -64,7 +64,7 @@ func TestRealInfo(t *testing.T) {
 		m.Context != 40960 || m.LoadedContext != 32768 || m.KVBytesPerToken != 2*8*128*64*4 || got.Judge != nil {
 		t.Errorf("info = %+v", m)
 	}
-	if want := 4 * (m.Parameters + 32768*128); m.LoadedBytes != want || got.Memory.Models != want {
+	if want := 2*m.Parameters + 4*32768*128; m.LoadedDType != "bf16" || m.LoadedBytes != want || got.Memory.Models != want {
 		t.Errorf("%d bytes loaded, %d for all models; want %d", m.LoadedBytes, got.Memory.Models, want)
 	}
 	// 1000 tokens take 63 blocks of 16.

@@ -259,9 +259,9 @@ func (j *dispatchJob) chunk(_ *worker, i int) {
 	}
 }
 
-func (d *device) Combine(dst, x kernels.Tensor, r kernels.Routing) {
+func (d *device) Combine(dst, x kernels.Tensor, r kernels.Routing, add bool) {
 	j := &d.combine
-	j.set, j.dst, j.x, j.routing = d.set, dst.(*tensor), x.(*tensor), r.(*routing)
+	j.set, j.dst, j.x, j.routing, j.add = d.set, dst.(*tensor), x.(*tensor), r.(*routing), add
 	if j.dst.cols != j.x.cols {
 		mismatch("combine: %d columns into %d", j.x.cols, j.dst.cols)
 	}
@@ -274,11 +274,15 @@ type combineJob struct {
 	set     *set
 	dst, x  *tensor
 	routing *routing
+	add     bool
 }
 
 func (j *combineJob) chunk(_ *worker, i int) {
 	lo, hi := rowChunk(i, j.routing.rows, j.x.cols)
 	for r := lo; r < hi; r++ {
+		if !j.add {
+			clear(j.dst.row(r))
+		}
 		for k := r * j.routing.chosen; k < (r+1)*j.routing.chosen; k++ {
 			j.set.axpy(j.dst.row(r), j.x.row(int(j.routing.entries[k])), j.routing.weights[k])
 		}

@@ -24,7 +24,7 @@ func TestGenerated(t *testing.T) {
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("go run %s: %v\n%s", generator, err, out)
 	}
-	for _, name := range []string{"matmul_avx512_amd64.s", "matmul_avx2_amd64.s", "linear_avx512_amd64.s", "attention_bf16_amd64.s"} {
+	for _, name := range []string{"matmul_avx512_amd64.s", "matmul_avx2_amd64.s", "linear_avx512_amd64.s", "attention_bf16_amd64.s", "limits_amd64.s"} {
 		want, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

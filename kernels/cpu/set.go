@@ -10,7 +10,7 @@ import (
 const (
 	lanes      = 16        // outputs of a panel: one AVX-512 register
 	panelWidth = 2 * lanes // outputs of a pair of panels, what matmul computes at once
-	maxTile    = 8         // the most rows that a matmul takes
+	maxTile    = 12        // the most rows that a matmul takes
 )
 
 // set is a kernel set. Slices that a kernel reads or writes together have the
@@ -25,6 +25,11 @@ type set struct {
 	matmul func(rows int, c []float32, cStride int, x []float32, xStride int, b0, b1 []float32, bStride, k int, load bool)
 	// linear is how linear layers multiply with weights of each format.
 	linear [len(layouts)]multiplier
+
+	// peaks are what the innermost instructions of linear do at most, and read is
+	// the fastest way through memory. Where they are nil nobody knows.
+	peaks [len(layouts)]peak
+	read  func(x []uint32)
 
 	// sumSquares returns Σx².
 	sumSquares func(x []float32) float32

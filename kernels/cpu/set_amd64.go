@@ -16,6 +16,8 @@ var avx2 = &set{
 	tile:          6,
 	matmul:        matmulAVX2,
 	linear:        linearAVX2,
+	peaks:         [len(layouts)]peak{kernels.F32: {peakFMAAVX2, 12 * 8 * 2}, kernels.BF16: {peakFMAAVX2, 12 * 8 * 2}},
+	read:          readAVX2,
 	sumSquares:    sumSquaresVector,
 	addSumSquares: addSumSquaresVector,
 	scaleMul:      scaleMulVector,
@@ -35,6 +37,8 @@ var avx512 = func() *set {
 	s.name, s.tile, s.matmul, s.softmax = "avx512", 8, matmulAVX512, softmaxAVX512
 	s.linear[kernels.F32] = overFloats(8, matmulAVX512)
 	s.linear[kernels.BF16].matmul = matmulBF16WideAVX512
+	s.peaks[kernels.F32] = peak{peakFMAAVX512, 24 * 16 * 2}
+	s.peaks[kernels.BF16] = s.peaks[kernels.F32]
 	return &s
 }()
 
@@ -42,8 +46,10 @@ var avx512 = func() *set {
 var avx512VNNI = func() *set {
 	s := *avx512
 	s.name = "avx512vnni"
-	s.linear[kernels.Int8] = multiplier{rows: 8, words: int8Words, prepare: prepareInt8Vector, matmul: matmulInt8VNNI}
-	s.linear[kernels.Int4] = multiplier{rows: 8, words: int4Words, prepare: prepareInt4Vector, matmul: matmulInt4VNNI}
+	s.linear[kernels.Int8] = multiplier{rows: maxTile, words: int8Words, prepare: prepareInt8Vector, matmul: matmulInt8VNNI}
+	s.linear[kernels.Int4] = multiplier{rows: maxTile, words: int4Words, prepare: prepareInt4Vector, matmul: matmulInt4VNNI}
+	s.peaks[kernels.Int8] = peak{peakInt8VNNI, 24 * 64 * 2}
+	s.peaks[kernels.Int4] = s.peaks[kernels.Int8]
 	return &s
 }()
 
@@ -51,9 +57,10 @@ var avx512VNNI = func() *set {
 var avx512BF16 = func() *set {
 	s := *avx512VNNI
 	s.name = "avx512bf16"
-	s.linear[kernels.BF16] = multiplier{rows: 8, words: 1, prepare: prepareBF16Vector, matmul: matmulBF16AVX512}
 	s.round = roundBF16AVX512
 	s.bf16 = &bf16Kernels{scores: scoresBF16AVX512, softmax: softmaxBF16AVX512, weigh: weighBF16AVX512}
+	s.linear[kernels.BF16] = multiplier{rows: maxTile, words: 1, prepare: prepareBF16Vector, matmul: matmulBF16AVX512}
+	s.peaks[kernels.BF16] = peak{peakBF16AVX512, 24 * 32 * 2}
 	return &s
 }()
 
@@ -112,6 +119,15 @@ func matmulInt8VNNI(rows int, c []float32, cStride int, x []uint32, xStride int,
 
 //go:noescape
 func matmulInt4VNNI(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+// The loops of limits.go: n rounds.
+func peakFMAAVX2(n int)
+func peakFMAAVX512(n int)
+func peakBF16AVX512(n int)
+func peakInt8VNNI(n int)
+
+//go:noescape
+func readAVX2(x []uint32)
 
 //go:noescape
 func prepareBF16AVX512(dst []uint32, x []float32)

@@ -145,8 +145,8 @@ func (h *harness) routes() {
 			zero := h.newExperts(kernels.F32, make([]float32, c.experts*c.experts), c.experts, c.experts, 1)
 			entries := h.tensor(rows*c.chosen, c.experts)
 			h.d.ExpertLinear(entries, h.upload(make([]float32, rows*c.chosen), rows*c.chosen, 1), zero, h.upload(unit, c.experts, c.experts), routing)
-			dst := h.upload(make([]float32, rows*c.experts), rows, c.experts)
-			h.d.Combine(dst, entries, routing)
+			dst := h.tensor(rows, c.experts)
+			h.d.Combine(dst, entries, routing, false)
 			got := h.read(dst, rows)
 			for row := range rows {
 				for i, want := range r.want(row) {
@@ -230,7 +230,7 @@ func (h *harness) experts() {
 				h.d.ExpertLinear(inner, x, first, firstBias, routing)
 				h.d.ExpertLinear(entries, inner, second, secondBias, routing)
 				dst := h.upload(m.already[lo*c.out:hi*c.out], rows, c.out)
-				h.d.Combine(dst, entries, routing)
+				h.d.Combine(dst, entries, routing, true)
 				return h.read(dst, rows)
 			}
 			whole := run(0, most)

@@ -239,7 +239,7 @@ func Bits(t testing.TB, d kernels.Device, seed uint64) []float32 {
 		dispatched := h.tensor(rows*3, in)
 		h.d.Dispatch(dispatched, x, routing)
 		h.d.ExpertLinear(mixed, dispatched, matrices, nil, routing)
-		h.d.Combine(dst, mixed, routing)
+		h.d.Combine(dst, mixed, routing, true)
 		all = append(all, h.read(dst, rows)...)
 		params := make([]kernels.SampleParams, rows)
 		for i := range params {

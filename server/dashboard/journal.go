@@ -14,7 +14,7 @@ import (
 )
 
 // maxDetokenize bounds the body of a request for text, in bytes.
-const maxDetokenize = 16 << 20
+const maxDetokenize = 4 << 20
 
 // Journal is a journal that was read, group by group. It does not change, so it is
 // safe for concurrent use.

@@ -13,11 +13,8 @@ import (
 // OpenTelemetry share (OTEL_EXPORTER_OTLP_ENDPOINT, _TRACES_ENDPOINT, _HEADERS,
 // OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_SDK_DISABLED). Without an
 // endpoint the Endpoint of the result is empty: no spans are wanted.
-func FromEnvironment(lookup func(string) (string, bool), service string) (Options, error) {
-	env := func(name string) string {
-		value, _ := lookup(name)
-		return strings.TrimSpace(value)
-	}
+func FromEnvironment(lookup func(string) string, service string) (Options, error) {
+	env := func(name string) string { return strings.TrimSpace(lookup(name)) }
 	var opt Options
 	if strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") {
 		return opt, nil

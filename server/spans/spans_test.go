@@ -223,12 +223,11 @@ func TestNilExporter(t *testing.T) {
 
 func TestFromEnvironment(t *testing.T) {
 	read := func(pairs ...string) (Options, error) {
-		return FromEnvironment(func(name string) (string, bool) {
-			i := slices.Index(pairs, name)
-			if i < 0 {
-				return "", false
+		return FromEnvironment(func(name string) string {
+			if i := slices.Index(pairs, name); i >= 0 {
+				return pairs[i+1]
 			}
-			return pairs[i+1], true
+			return ""
 		}, "deepprune")
 	}
 	opt, err := read()

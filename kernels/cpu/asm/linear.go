@@ -12,7 +12,6 @@ import (
 type product struct {
 	function string
 	rows     int  // the most that it takes
-	width    int  // outputs at a time: two registers
 	vector   file // the registers
 	// prologue sets up what all rows share.
 	prologue func(p printer)
@@ -40,12 +39,13 @@ var (
 	ymm = file{"Y", 32}
 )
 
-// c, x and acc are where row r of the tile lies.
-func rowOfC(r, displacement int) string {
-	return displaced(displacement) + address(r, "DI", "BX", "R8", "AX")
+// rowOfC and rowOfX are where row r of the tile lies, so many bytes into it.
+func rowOfC(r, bytes int) string {
+	return displaced(bytes) + address(r%4, []string{"DI", "BX", "R12"}[r/4], "", "R8", "AX")
 }
-func rowOfX(r, displacement int) string {
-	return displaced(displacement) + address(r, "SI", "DX", "R9", "R13")
+
+func rowOfX(r, bytes int) string {
+	return displaced(bytes) + address(r%4, []string{"SI", "DX", "R11"}[r/4], "", "R9", "R13")
 }
 
 func writeProducts(products []product) []byte {
@@ -65,10 +65,10 @@ func (f product) write(p printer) {
 	p("")
 	p("// func %s(%s)", f.function, productParameters)
 	p("//")
-	p("// DI, BX    rows 0 and 4 of c, R8 bytes apart; AX = 3*R8")
-	p("// SI, DX    rows 0 and 4 of x, R9 bytes apart; R13 = 3*R9")
-	p("// R10       the panel")
-	p("// CX        the steps that are left")
+	p("// DI, BX, R12  rows 0, 4 and 8 of c, R8 bytes apart; AX = 3*R8")
+	p("// SI, DX, R11  rows 0, 4 and 8 of x, R9 bytes apart; R13 = 3*R9")
+	p("// R10          the panel")
+	p("// CX           the steps that are left")
 	p("TEXT ·%s(SB), NOSPLIT, %s", f.function, at(""))
 	p("\tMOVQ c_base%s, DI", at("c"))
 	p("\tMOVQ cStride%s, R8", at("cStride"))
@@ -81,7 +81,9 @@ func (f product) write(p printer) {
 	p("\tLEAQ (R8)(R8*2), AX")
 	p("\tLEAQ (R9)(R9*2), R13")
 	p("\tLEAQ (DI)(R8*4), BX")
+	p("\tLEAQ (DI)(R8*8), R12")
 	p("\tLEAQ (SI)(R9*4), DX")
+	p("\tLEAQ (SI)(R9*8), R11")
 	if f.prologue != nil {
 		f.prologue(p)
 	}
@@ -141,6 +143,9 @@ func next(p printer, rows, xBytes, bBytes int) {
 	if rows > 4 {
 		p("\tADDQ $%d, DX", xBytes)
 	}
+	if rows > 8 {
+		p("\tADDQ $%d, R11", xBytes)
+	}
 	p("\tADDQ $%d, R10", bBytes)
 }
 
@@ -170,7 +175,7 @@ func evex(m, pp, opcode, src1, src2, dst int) string {
 
 // bf16 takes a pair of numbers in a step.
 var bf16 = product{
-	function: "matmulBF16AVX512", rows: 8, width: 32, vector: zmm,
+	function: "matmulBF16AVX512", rows: 12, vector: zmm,
 	body: func(p printer, v file, rows int) {
 		acc := func(r, i int) int { return 8 + 2*r + i }
 		inRegisters(p, v, rows, func(r, i int) string { return v.reg(acc(r, i)) }, "VPXORD", func() {
@@ -190,7 +195,7 @@ var bf16 = product{
 // bf16Wide takes a pair of numbers in a step, which it makes float32; those of x
 // are float32 already.
 var bf16Wide = product{
-	function: "matmulBF16WideAVX512", rows: 8, width: 32, vector: zmm,
+	function: "matmulBF16WideAVX512", rows: 12, vector: zmm,
 	prologue: func(p printer) {
 		p("\tMOVL $0xffff0000, R14")
 		p("\tVPBROADCASTD R14, Z7")
@@ -214,16 +219,27 @@ var bf16Wide = product{
 	},
 }
 
+// inner is a loop of n rounds within a step.
+func inner(p printer, rows, n, xBytes, bBytes int, round func()) {
+	p("\tMOVQ $%d, R14", n)
+	p("")
+	p("inner%d:", rows)
+	round()
+	next(p, rows, xBytes, bBytes)
+	p("\tDECQ R14")
+	p("\tJNZ  inner%d", rows)
+}
+
 // scaled ends a group of integers: it turns the sums into float32, multiplies them
-// with the scales of weights and x, and adds them to c. The scales of the weights
-// lie at bytes b of the panel's step, that of x at bytes x of a row's.
-func scaled(p printer, rows int, acc func(r, i int) string, b, x int) {
+// with the scales of weights and x, which the pointers have come to, adds them to
+// c, and moves on to the next group.
+func scaled(p printer, rows int, acc func(r, i int) string) {
 	for i := range 2 {
-		p("\tVPMOVZXWD %d(R10), Z%d", b+32*i, i)
+		p("\tVPMOVZXWD %s(R10), Z%d", displaced(32*i), i)
 		p("\tVPSLLD $16, Z%[1]d, Z%[1]d", i)
 	}
 	for r := range rows {
-		p("\tVBROADCASTSS %s, Z2", rowOfX(r, x))
+		p("\tVBROADCASTSS %s, Z2", rowOfX(r, 0))
 		for i := range 2 {
 			p("\tVCVTDQ2PS %[1]s, %[1]s", acc(r, i))
 			p("\tVMULPS Z%d, Z2, Z%d", i, 3+i)
@@ -231,61 +247,129 @@ func scaled(p printer, rows int, acc func(r, i int) string, b, x int) {
 			p("\tVMOVUPS Z%d, %s", 3+i, rowOfC(r, 64*i))
 		}
 	}
+	next(p, rows, 8, 64)
 }
 
 // int8s takes a group of 64 numbers in a step.
 var int8s = product{
-	function: "matmulInt8VNNI", rows: 8, width: 32, vector: zmm,
+	function: "matmulInt8VNNI", rows: 12, vector: zmm,
 	body: func(p printer, v file, rows int) {
-		const quads = 16 // of numbers in a group
+		const group, unrolled = 64, 4
 		acc := func(r, i int) string { return v.reg(8 + 2*r + i) }
 		inMemory(p, v, rows, "VPXORD", func() {
-			each(rows, func(r, i int) { p("\tVPBROADCASTD %s, %s", rowOfX(r, 4*quads+4), acc(r, i)) })
-			for k := range quads {
-				p("\tVMOVDQU32 %s(R10), Z0", displaced(k*panelBytes))
-				p("\tVMOVDQU32 %d(R10), Z1", k*panelBytes+64)
-				for r := range rows {
-					x := 2 + r%4
-					p("\tVPBROADCASTD %s, Z%d", rowOfX(r, 4*k), x)
-					p("\tVPDPBUSD Z%d, Z0, %s", x, acc(r, 0))
-					p("\tVPDPBUSD Z%d, Z1, %s", x, acc(r, 1))
+			each(rows, func(r, i int) { p("\tVPBROADCASTD %s, %s", rowOfX(r, group+4), acc(r, i)) })
+			inner(p, rows, group/4/unrolled, 4*unrolled, unrolled*panelBytes, func() {
+				for k := range unrolled {
+					p("\tVMOVDQU32 %s(R10), Z0", displaced(k*panelBytes))
+					p("\tVMOVDQU32 %d(R10), Z1", k*panelBytes+64)
+					for r := range rows {
+						x := 2 + r%4
+						p("\tVPBROADCASTD %s, Z%d", rowOfX(r, 4*k), x)
+						p("\tVPDPBUSD Z%d, Z0, %s", x, acc(r, 0))
+						p("\tVPDPBUSD Z%d, Z1, %s", x, acc(r, 1))
+					}
 				}
-			}
-			scaled(p, rows, acc, quads*panelBytes, 4*quads)
-			next(p, rows, 4*quads+8, quads*panelBytes+64)
+			})
+			scaled(p, rows, acc)
 		})
 	},
 }
 
 // int4s takes a group of 32 numbers in a step.
 var int4s = product{
-	function: "matmulInt4VNNI", rows: 8, width: 32, vector: zmm,
+	function: "matmulInt4VNNI", rows: 12, vector: zmm,
 	prologue: func(p printer) {
 		p("\tMOVL $0x0f0f0f0f, R14")
 		p("\tVPBROADCASTD R14, Z7")
 	},
 	body: func(p printer, v file, rows int) {
-		const quads = 8 // of numbers in a group
+		const group, unrolled = 32, 2
 		acc := func(r, i int) string { return v.reg(8 + 2*r + i) }
 		inMemory(p, v, rows, "VPXORD", func() {
-			each(rows, func(r, i int) { p("\tVPBROADCASTD %s, %s", rowOfX(r, 4*quads+4), acc(r, i)) })
-			for k := 0; k < quads; k += 2 {
-				for i := range 2 {
-					p("\tVMOVDQU32 %s(R10), Z%d", displaced(k/2*panelBytes+64*i), 2*i)
-					p("\tVPSRLW $4, Z%d, Z%d", 2*i, 2*i+1)
-					p("\tVPANDD Z7, Z%[1]d, Z%[1]d", 2*i)
-					p("\tVPANDD Z7, Z%[1]d, Z%[1]d", 2*i+1)
-				}
-				for r := range rows {
-					for half := range 2 {
-						p("\tVPBROADCASTD %s, Z%d", rowOfX(r, 4*(k+half)), 4+half)
-						p("\tVPDPBUSD Z%d, Z%d, %s", 4+half, half, acc(r, 0))
-						p("\tVPDPBUSD Z%d, Z%d, %s", 4+half, 2+half, acc(r, 1))
+			each(rows, func(r, i int) { p("\tVPBROADCASTD %s, %s", rowOfX(r, group+4), acc(r, i)) })
+			inner(p, rows, group/8/unrolled, 8*unrolled, unrolled*panelBytes, func() {
+				for k := range unrolled {
+					for i := range 2 {
+						p("\tVMOVDQU32 %s(R10), Z%d", displaced(k*panelBytes+64*i), 2*i)
+						p("\tVPSRLW $4, Z%d, Z%d", 2*i, 2*i+1)
+						p("\tVPANDD Z7, Z%[1]d, Z%[1]d", 2*i)
+						p("\tVPANDD Z7, Z%[1]d, Z%[1]d", 2*i+1)
+					}
+					for r := range rows {
+						for half := range 2 {
+							p("\tVPBROADCASTD %s, Z%d", rowOfX(r, 8*k+4*half), 4+half)
+							p("\tVPDPBUSD Z%d, Z%d, %s", 4+half, half, acc(r, 0))
+							p("\tVPDPBUSD Z%d, Z%d, %s", 4+half, 2+half, acc(r, 1))
+						}
 					}
 				}
-			}
-			scaled(p, rows, acc, quads/2*panelBytes, 4*quads)
-			next(p, rows, 4*quads+8, quads/2*panelBytes+64)
+			})
+			scaled(p, rows, acc)
 		})
 	},
+}
+
+// peak is a loop of an instruction on registers alone, as many as hide its latency.
+type peak struct {
+	function    string
+	vector      file
+	zero        string
+	accumulate  func(p printer, acc int)
+	accumulated int
+}
+
+func (f peak) write(p printer) {
+	p("")
+	p("// func %s(n int)", f.function)
+	p("TEXT ·%s(SB), NOSPLIT, $0-8", f.function)
+	p("\tMOVQ n+0(FP), CX")
+	for i := range 3 + f.accumulated {
+		p("\t%s %[2]s, %[2]s, %[2]s", f.zero, f.vector.reg(i))
+	}
+	p("")
+	p("loop:")
+	for i := range f.accumulated {
+		f.accumulate(p, 3+i)
+	}
+	p("\tDECQ CX")
+	p("\tJNZ  loop")
+	p("\tVZEROUPPER")
+	p("\tRET")
+}
+
+var peaks = []peak{
+	{"peakFMAAVX2", ymm, "VXORPS", func(p printer, acc int) { p("\tVFMADD231PS Y0, Y1, Y%d", acc) }, 12},
+	{"peakFMAAVX512", zmm, "VPXORD", func(p printer, acc int) { p("\tVFMADD231PS Z0, Z1, Z%d", acc) }, 24},
+	{"peakBF16AVX512", zmm, "VPXORD", func(p printer, acc int) { dotBF16(p, 0, 1, acc) }, 24},
+	{"peakInt8VNNI", zmm, "VPXORD", func(p printer, acc int) { p("\tVPDPBUSD Z0, Z1, Z%d", acc) }, 24},
+}
+
+// writePeaks writes the loops, and one that reads memory.
+func writePeaks() []byte {
+	var out bytes.Buffer
+	p := printer(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
+	p("// Code generated by asm/linear.go. DO NOT EDIT.")
+	p("")
+	p("#include \"textflag.h\"")
+	for _, f := range peaks {
+		f.write(p)
+	}
+	p("")
+	p("// func readAVX2(x []uint32)")
+	p("//")
+	p("// The length of x is a multiple of 64, not 0.")
+	p("TEXT ·readAVX2(SB), NOSPLIT, $0-24")
+	p("\tMOVQ x_base+0(FP), SI")
+	p("\tMOVQ x_len+8(FP), CX")
+	p("")
+	p("loop:")
+	for i := range 8 {
+		p("\tVMOVDQU %s(SI), Y%d", displaced(32*i), i)
+	}
+	p("\tADDQ $256, SI")
+	p("\tSUBQ $64, CX")
+	p("\tJNZ  loop")
+	p("\tVZEROUPPER")
+	p("\tRET")
+	return out.Bytes()
 }

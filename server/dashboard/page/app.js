@@ -58,7 +58,7 @@ function open(id) {
   player.time = 0;
   player.follow();
   counts.clear();
-  notice("");
+  notice("run");
   $("empty").hidden = true;
   $("group").hidden = false;
   $("tip").hidden = true;
@@ -67,15 +67,12 @@ function open(id) {
   follow((path, init) => api.open(path, init), `v1/groups/${encodeURIComponent(id)}/events`, {
     signal,
     onEvent(data) {
-      let line;
       try {
-        line = parseLine(data);
+        mine.add(parseLine(data));
       } catch {
         unread++;
-        notice(`${plural(unread, "line of the journal", "lines of the journal")} could not be read.`);
-        return false;
+        notice("run", `${plural(unread, "line of the journal", "lines of the journal")} could not be read.`);
       }
-      mine.add(line);
       dirty = true;
       if (mine.done) ended();
       return mine.done;
@@ -104,7 +101,7 @@ function ended() {
   } else {
     player.tick(0, run.end, true);
   }
-  if (!run.done) notice("The journal ends before the group does.");
+  if (!run.done) notice("run", "The journal ends before the group does.");
   if (!recorded) look();
 }
 
@@ -112,7 +109,7 @@ function refused(error) {
   complete = true;
   player.live = false;
   dirty = true;
-  notice(error.status === 404 ? "The server does not have this group any more. What it sent before is shown." : error.message);
+  notice("run", error.status === 404 ? "The server does not have this group any more. What it sent before is shown." : error.message);
   if (!run.begun) showEmpty();
 }
 
@@ -131,11 +128,12 @@ async function look() {
       policy: String(g.policy ?? ""), k: Number(g.k ?? g.traces) || 0,
     }));
     groups.sort((a, b) => Number(b.id) - Number(a.id));
-    if (reply.damaged?.length > 0) notice(`${plural(reply.damaged.length, "damaged line was", "damaged lines were")} skipped: ${reply.damaged.slice(0, 3).join("; ")}`);
+    notice("list");
+    if (reply.damaged?.length > 0) notice("damaged", `${plural(reply.damaged.length, "damaged line was", "damaged lines were")} skipped: ${reply.damaged.slice(0, 3).join("; ")}`);
     link("open");
   } catch (error) {
-    if (error.status === 401) notice("The server wants an API key. ", h("button", { type: "button", class: "inline", onclick: look }, "Enter one"));
-    else if (error.status) notice(`The list of groups: ${error.message}`);
+    if (error.status === 401) notice("list", "The server wants an API key. ", h("button", { type: "button", class: "inline", onclick: look }, "Enter one"));
+    else if (error.status) notice("list", `The list of groups: ${error.message}`);
     else link("broken");
     return;
   }
@@ -156,11 +154,11 @@ async function ask(event) {
   const button = $("ask").querySelector("button");
   button.disabled = true;
   try {
-    notice("");
+    notice("ask");
     const models = await api.json("v1/models");
     const request = JSON.stringify({
       model: String(models.data?.[0]?.id ?? ""), stream: true,
-      messages: [{ role: "user", content: $("ask-question").value }],
+      messages: [{ role: "user", content: $("ask-question").value.trim() }],
       deepprune: { traces: Number($("ask-k").value), policy: $("ask-policy").value.trim() },
     });
     // A seed has up to 64 bits, more than a number of JavaScript holds.
@@ -175,7 +173,7 @@ async function ask(event) {
     if (id) open(id);
     look();
   } catch (error) {
-    notice(error.message);
+    notice("ask", error.message);
   } finally {
     button.disabled = false;
   }
@@ -185,7 +183,7 @@ async function stop(path, what) {
   try {
     await api.open(path, { method: "DELETE" });
   } catch (error) {
-    notice(`Stopping ${what}: ${error.message}`);
+    notice("ask", `Stopping ${what}: ${error.message}`);
   }
 }
 
@@ -195,10 +193,17 @@ function stopTrace(i) {
 
 // ---- words to the reader
 
-function notice(...parts) {
+const notices = new Map(); // by topic, so that one does not hide another
+
+/** Says something at the top of the page until it is taken back by saying nothing. */
+function notice(topic, ...parts) {
+  const words = (list) => list?.map((e) => e.textContent ?? e).join("");
+  if (words(notices.get(topic)) === (parts.length > 0 ? words(parts) : undefined)) return; // said already
+  if (parts.length === 0) notices.delete(topic);
+  else notices.set(topic, parts);
   const box = $("notice");
-  box.hidden = parts.length === 1 && parts[0] === "";
-  box.replaceChildren(...parts);
+  box.hidden = notices.size === 0;
+  box.replaceChildren(...[...notices.values()].map((each) => h("span", {}, ...each)));
 }
 
 function link(state) {

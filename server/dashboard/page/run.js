@@ -106,7 +106,8 @@ export class Run {
     this.reclaims = { times: [], blocks: [], bytes: [] }; // cumulative
     this.verdicts = []; // of all traces, in order
     this.verdictTimes = [];
-    this.hues = new Map(); // of keepers and, without clusters, of answers
+    this.clustered = false; // some trace is a keeper
+    this.hues = new Map(); // of keepers and, as long as there are none, of answers
     this.start = 0;
   }
 
@@ -123,7 +124,7 @@ export class Run {
     if (line.group !== this.id) return false;
     const time = this.#time(line);
     if (line.kind === "done") return this.#finish(line, time);
-    const track = this.tracks[line.trace];
+    const track = this.#track(line.trace);
     if (!track) return false;
     this.lines++;
     switch (line.kind) {
@@ -152,12 +153,16 @@ export class Run {
       case "ended":
         this.#end(track, line, time, line.state);
         track.end.answer = typeof line.answer === "string" ? line.answer : "";
-        if (this.hues.size === 0 && this.policy !== "deepprune") this.#answerHue(track.end.answer);
+        this.#answerHue(track.end.answer);
         break;
       default:
         return false;
     }
     return true;
+  }
+
+  #track(i) {
+    return Number.isInteger(i) ? this.tracks[i] : undefined;
   }
 
   #time(line) {
@@ -195,7 +200,7 @@ export class Run {
     s.bytes.push(line.bytes);
     s.peaks.push(Math.max(line.bytes, s.peaks.at(-1) ?? 0));
     for (const [group, trace, token] of line.sampled ?? []) {
-      const track = group === this.id ? this.tracks[trace] : undefined;
+      const track = group === this.id ? this.#track(trace) : undefined;
       if (!track) continue;
       track.tokens.push(token);
       track.tokenTimes.push(time);
@@ -212,7 +217,7 @@ export class Run {
     track.verdicts.push(verdict);
     this.verdicts.push(verdict);
     this.verdictTimes.push(time);
-    if (!this.tracks[line.keeper]) return;
+    if (!this.#track(line.keeper)) return;
     this.#keep(line.keeper);
     // Keepers come before those who join them, so that there are no circles. A
     // score of null, which was not a number, is above nothing.
@@ -225,7 +230,7 @@ export class Run {
   #pruned(track, line, time) {
     this.#end(track, line, time, "pruned");
     Object.assign(track.end, { keeper: line.keeper, score: line.score, reason: String(line.reason ?? "") });
-    if (this.tracks[line.keeper] && line.keeper !== track.index) {
+    if (this.#track(line.keeper) && line.keeper !== track.index) {
       this.#keep(line.keeper);
       track.joins.push({ time, keeper: line.keeper, score: Infinity });
     }
@@ -247,23 +252,23 @@ export class Run {
     if (!Array.isArray(line.votes)) return true; // a journal of before it held them
     this.outcome = line;
     for (const c of line.clusters ?? []) {
-      if (!this.tracks[c.keeper]) continue;
+      if (!this.#track(c.keeper)) continue;
       this.#keep(c.keeper);
       for (const i of c.members ?? []) {
-        if (this.tracks[i] && i !== c.keeper) this.tracks[i].joins.push({ time, keeper: c.keeper, score: Infinity });
+        if (this.#track(i) && i !== c.keeper) this.tracks[i].joins.push({ time, keeper: c.keeper, score: Infinity });
       }
     }
-    if (this.hues.size === 0) for (const v of line.votes) this.#answerHue(v.answer);
     return true;
   }
 
   #keep(i) {
+    this.clustered = true;
     if (!this.hues.has(i)) this.hues.set(i, this.hues.size);
   }
 
   #answerHue(answer) {
     const key = "=" + answer;
-    if (answer !== "" && !this.hues.has(key)) this.hues.set(key, this.hues.size);
+    if (!this.clustered && answer !== "" && !this.hues.has(key)) this.hues.set(key, this.hues.size);
   }
 
   /** The keeper of a trace's cluster at time t, itself if it is in none. */

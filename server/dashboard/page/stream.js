@@ -54,8 +54,9 @@ function sleep(ms, signal) {
  * "broken", "over" (no more will come) or "refused" with the error.
  *
  * @param open (path, init) => Response, or throws an error with a status
+ * @param wait (milliseconds, signal) => Promise, between two attempts
  */
-export async function follow(open, path, { onEvent, onState, signal }) {
+export async function follow(open, path, { onEvent, onState, signal, wait = sleep }) {
   let last = "";
   let failures = 0;
   while (!signal.aborted) {
@@ -92,6 +93,6 @@ export async function follow(open, path, { onEvent, onState, signal }) {
     }
     if (signal.aborted) return;
     onState("broken");
-    await sleep(backoff(failures++, Math.random()), signal);
+    await wait(backoff(failures++, Math.random()), signal);
   }
 }
