@@ -62,10 +62,13 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/combinations"))
     parser.add_argument("--steps", type=int, default=1500, help="on the teacher's prefixes")
     parser.add_argument("--tune-steps", type=int, default=300, help="on sampled prefixes")
+    parser.add_argument("--only", choices=KINDS, help="one of them alone")
     parser.add_argument("--port", type=int, default=29513)
     args = parser.parse_args()
     print("| | AUROC | TNR at FNR 0.2 | AUROC within | TNR within | at 0.5: FNR | TNR | ECE |\n|---|---|---|---|---|---|---|---|")
     for name, flags in KINDS.items():
+        if args.only and name != args.only:
+            continue
         folder = args.out / name.replace(", ", "-").replace(" ", "-")
         r = measure(train(flags, args, folder), flags, args)
         within, at = r["within_question"], r["at_threshold"]

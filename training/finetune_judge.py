@@ -13,7 +13,7 @@ pair shown twice. Where it differs, and where the paper says nothing:
 - gamma is the usual 2. alpha, the weight of pairs with the same answer (the
   others have 1 - alpha), is 0.5, so that oversampling alone balances the kinds.
 - The paper trains all weights. Here a LoRA is trained and merged unless
-  --lora-rank is 0: that takes a quarter of the memory or less.
+  --lora-rank is 0: that takes far less memory.
 - Training stops when the validation does not improve, which is measured on
   questions of their own and within each question.
 """
@@ -221,7 +221,7 @@ def restore(parameters, kept):
 def save(judge, wrapped, source, out):
     """Writes the merged judge as an ordinary checkpoint in bfloat16, with the
     tokenizer of the source as it is."""
-    judge.float()  # to merge without rounding twice
+    judge.cpu().float()  # to merge without rounding twice, where there is room
     if wrapped is not None:
         judge.model = wrapped.merge_and_unload()
     judge.to(torch.bfloat16)
@@ -274,7 +274,7 @@ def run(args):
         judge = judge.classifier([asked.different.strip(), asked.same.strip()])
     wrapped = add_lora(judge, args.lora_rank, args.lora_alpha, args.lora_dropout) if args.lora_rank else None
     if args.recompute:
-        judge.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        judge.model.activation_checkpointing_enable({"use_reentrant": False})
 
     state = args.out.with_name(args.out.name + ".state")
     for folder in (args.out, state):

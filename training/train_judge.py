@@ -9,18 +9,16 @@ twice; both can be turned off to measure what they bring (combinations.py).
 """
 
 import argparse
-import time
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
-from checkpoints import load, save
+from checkpoints import load
+from focal import focal_terms
 from judge_pairs import Format, question_rows, sampled_rows, teacher_rows
-from muon import Both
+from loop import add_flags, launch, train
 from qwen3 import Config, Qwen3
-from train_reasoner import average_gradients
 
 SIZE = dict(hidden_size=96, num_hidden_layers=4, num_attention_heads=3, num_key_value_heads=1,
             head_dim=32, intermediate_size=224, max_position_embeddings=512)
@@ -63,88 +61,53 @@ def pair_batches(form, args, seed):
         yield [next(rows) for _ in range(args.rows)]
 
 
-def focal_loss(logits, labels, form, gamma, alpha, oversample):
-    """-alpha_t (1 - p_t)^gamma log p_t of the right word over the vocabulary,
-    with different-answer pairs weighted by `oversample`."""
-    words = torch.where(labels == 1, form.same, form.different)
+def loss_of(logits, same, form, gamma, oversample):
+    """The focal loss of the right word over the vocabulary, with
+    different-answer pairs weighted by `oversample`."""
+    words = torch.where(same, form.same, form.different)
     log_p = F.log_softmax(logits.float(), dim=-1).gather(-1, words[..., None])[..., 0]
-    weight = torch.where(labels == 1, alpha, 1 - alpha) * torch.where(labels == 1, 1.0, oversample)
-    return -(weight * (1 - log_p.exp()) ** gamma * log_p).sum() / weight.sum()
+    weight = torch.where(same, 1.0, oversample)
+    return (weight * focal_terms(log_p, gamma)).sum() / weight.sum()
 
 
 def work(rank, args):
-    torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    if args.workers > 1:
-        dist.init_process_group("gloo", f"tcp://127.0.0.1:{args.port}", rank=rank, world_size=args.workers)
     tokenizer = Tokenizer.from_file(args.tokenizer)
     model = load(args.init).train() if args.init else Qwen3(Config(vocab_size=tokenizer.get_vocab_size(), **SIZE))
     form = Format(tokenizer, args.checkpoint)
     attend, positions = star_attention(form, args.fan), form.positions(args.fan)
     seed = f"{args.seed} {rank}"
     batches = question_rows(form, args.fan, args.rows, seed) if args.question_only else pair_batches(form, args, seed)
-    optimiser = Both(model, args.muon_lr, args.adam_lr, hold=args.hold)
     if rank == 0:
         print(f"{model.parameter_count()} parameters, pair of {form.a_length} + {form.b_length} tokens", flush=True)
-    gamma, alpha = (2.0, 0.5) if args.focal else (0.0, 0.5)
-    begun, step, saved, running = time.time(), 0, 0, None
-    for batch in batches:
+
+    def measured(batch):
         tokens = torch.tensor([t for t, _ in batch])
-        labels = torch.tensor([l for _, l in batch])
+        same = torch.tensor([l for _, l in batch]) == 1
         with torch.autocast("cpu", torch.bfloat16):
             if args.question_only:
                 logits = model.logits(model.hidden(tokens)[:, -1:]).expand(-1, args.fan, -1)
             else:
                 logits = last_logits(model, form, tokens, args.fan, attend, positions)
-        focal_loss(logits, labels, form, gamma, alpha, args.oversample).backward()
-        minutes = average_gradients(model, (time.time() - begun) / 60, args.workers)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        step += 1
-        progress = step / args.steps if args.steps else minutes / args.minutes
-        optimiser.step(progress)
-        with torch.no_grad():
-            says_same = logits[..., form.same] > logits[..., form.different]
-            now = torch.stack([(says_same == (labels == 1)).float().mean(),
-                               (says_same & (labels == 0)).sum() / (labels == 0).sum().clamp(min=1),
-                               (labels == 1).float().mean()])
-        running = now if running is None else running.lerp(now, 0.02)
-        done = progress >= 1
-        if rank == 0 and (step % 100 == 0 or done):
-            right, false_same, same = running.tolist()
-            print(f"step {step}, {minutes:.1f} min, {step * labels.numel() * args.workers / 1e3:.0f}k pairs, right "
-                  f"{right:.4f}, different taken for same {false_same:.4f}, share same {same:.3f}", flush=True)
-        if rank == 0 and (minutes - saved > 2 or done):
-            saved = minutes
-            save(model, args.out)
-        if done:
-            break
+        says_same = logits[..., form.same] > logits[..., form.different]
+        return loss_of(logits, same, form, 2.0 if args.focal else 0.0, args.oversample), same.numel(), {
+            "right": (says_same == same).float().mean().item(),
+            "different taken for same": ((says_same & ~same).sum() / (~same).sum().clamp(min=1)).item(),
+            "share same": same.float().mean().item()}
+
+    train(model, batches, measured, args, rank)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tokenizer", default="build/tokenizer.json")
-    parser.add_argument("--out", default="build/judge.pt")
-    parser.add_argument("--init")
+    add_flags(parser, out="build/judge.pt", minutes=20, port=29512)
     parser.add_argument("--traces", nargs="*", help="files of sampled traces; none: the teacher's")
     parser.add_argument("--checkpoint", type=int, default=36, help="tokens of a prefix")
     parser.add_argument("--question-only", action="store_true", help="show the question in place of both prefixes")
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--steps", type=int, help="train so many steps instead of minutes, whatever else the machine does")
     parser.add_argument("--rows", type=int, default=16, help="rows of a batch, for each worker")
     parser.add_argument("--fan", type=int, default=8, help="prefixes B for each A")
     parser.add_argument("--focal", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--oversample", type=float, default=2.0)
-    parser.add_argument("--muon-lr", type=float, default=0.02)
-    parser.add_argument("--adam-lr", type=float, default=0.004)
-    parser.add_argument("--hold", type=float, default=0.5, help="share of the time before the rate falls")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--port", type=int, default=29512)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    if args.workers == 1:
-        work(0, args)
-    else:
-        torch.multiprocessing.spawn(work, (args,), args.workers)
+    launch(work, parser.parse_args())
 
 
 if __name__ == "__main__":

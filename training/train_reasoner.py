@@ -7,15 +7,13 @@ so this shows the model several times as many questions for the same work.
 
 import argparse
 import random
-import time
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
-from checkpoints import save
-from muon import Both
+from checkpoints import load
+from loop import add_flags, launch, train
 from qwen3 import Config, Qwen3
 from questions import draw_plan, draw_question
 from tokenizer import END, prompt
@@ -67,77 +65,26 @@ def loss_of(model, inputs, labels):
     return F.cross_entropy(logits.float(), labels[kept])
 
 
-def average_gradients(model, minutes, workers):
-    """Means over the workers, of the gradients and of the minutes that set the
-    learning rate, so that all stay in step."""
-    if workers == 1:
-        return minutes
-    grads = [p.grad for p in model.parameters()]
-    flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([minutes])]) / workers
-    dist.all_reduce(flat)
-    at = 0
-    for g in grads:
-        g.copy_(flat[at:at + g.numel()].view_as(g))
-        at += g.numel()
-    return flat[-1].item()
-
-
 def work(rank, args):
-    """One worker: a whole copy of the model on one thread. Two of these are
-    faster than two threads in one, which wait for each other at every operation."""
-    torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    if args.workers > 1:
-        dist.init_process_group("gloo", f"tcp://127.0.0.1:{args.port}", rank=rank, world_size=args.workers)
     tokenizer = Tokenizer.from_file(args.tokenizer)
-    model = Qwen3(Config(vocab_size=tokenizer.get_vocab_size()))
-    if args.init:
-        model.load_state_dict(torch.load(args.init)["model"])
-    optimiser = Both(model, args.muon_lr, args.adam_lr, hold=args.hold)
+    model = load(args.init).train() if args.init else Qwen3(Config(vocab_size=tokenizer.get_vocab_size()))
     if rank == 0:
         print(f"{model.parameter_count()} parameters", flush=True)
-    begun, seen, step, saved, running = time.time(), 0, 0, 0, {}
-    for inputs, labels in batches(f"{args.seed} {rank}", tokenizer, args.batch_tokens, args.setup_share):
+
+    def measured(batch):
+        inputs, labels = batch
         loss = loss_of(model, inputs, labels)
-        loss.backward()
-        minutes = average_gradients(model, (time.time() - begun) / 60, args.workers)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step(minutes / args.minutes)
-        kind = "whole" if inputs.shape[1] > 150 else "set-up"
-        running[kind] = 0.95 * running.get(kind, loss.item()) + 0.05 * loss.item()
-        seen += inputs.numel() * args.workers
-        step += 1
-        done = minutes > args.minutes
-        if rank == 0 and (step % 100 == 0 or done):
-            print(f"step {step}, {minutes:.1f} min, {seen / 1e6:.2f}M tokens, {seen / minutes / 60:.0f}/s, "
-                  + ", ".join(f"{k} {v:.4f}" for k, v in sorted(running.items())), flush=True)
-        if rank == 0 and (minutes - saved > args.save_minutes or done):
-            saved = minutes
-            save(model, args.out)
-        if done:
-            break
+        return loss, inputs.numel(), {"whole" if inputs.shape[1] > 150 else "set-up": loss.item()}
+
+    train(model, batches(f"{args.seed} {rank}", tokenizer, args.batch_tokens, args.setup_share), measured, args, rank)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokenizer", default="build/tokenizer.json")
-    parser.add_argument("--out", default="build/reasoner.pt")
-    parser.add_argument("--init")
-    parser.add_argument("--minutes", type=float, default=50)
+    add_flags(parser, out="build/reasoner.pt", minutes=50, port=29511)
     parser.add_argument("--batch-tokens", type=int, default=4096, help="for each worker")
     parser.add_argument("--setup-share", type=float, default=0.5)
-    parser.add_argument("--muon-lr", type=float, default=0.02)
-    parser.add_argument("--adam-lr", type=float, default=0.004)
-    parser.add_argument("--hold", type=float, default=0.5, help="share of the time before the rate falls")
-    parser.add_argument("--save-minutes", type=float, default=3)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--port", type=int, default=29511)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    if args.workers == 1:
-        work(0, args)
-    else:
-        torch.multiprocessing.spawn(work, (args,), args.workers)
+    launch(work, parser.parse_args())
 
 
 if __name__ == "__main__":

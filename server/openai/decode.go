@@ -159,31 +159,37 @@ func (o object) integer(name string, low, high int64) *int64 {
 		o.wrong(name, "an integer")
 		return nil
 	}
-	v, ok := whole(raw)
+	v, err := whole(raw)
+	beyond := errors.Is(err, strconv.ErrRange)
 	switch {
-	case !ok:
+	case beyond && raw[0] == '-', err == nil && v < low:
+		o.invalid(name, "integer_below_min_value", "integer below minimum value. Expected a value >= %d, but got %s instead.", low, cut(raw))
+	case beyond, err == nil && v > high:
+		o.invalid(name, "integer_above_max_value", "integer above maximum value. Expected a value <= %d, but got %s instead.", high, cut(raw))
+	case err != nil:
 		o.fail(Invalid(o.path+name, "invalid_type", "Invalid type for '%s%s': expected an integer, but got %s instead.", o.path, name, cut(raw)))
 		return nil
-	case v < low:
-		o.invalid(name, "integer_below_min_value", "integer below minimum value. Expected a value >= %d, but got %s instead.", low, cut(raw))
-	case v > high:
-		o.invalid(name, "integer_above_max_value", "integer above maximum value. Expected a value <= %d, but got %s instead.", high, cut(raw))
 	}
 	return &v
 }
 
-// whole reads a whole number, which some clients write as 3.0. One beyond int64 is
-// taken for the nearest there is, which no range contains.
-func whole(raw []byte) (int64, bool) {
+// whole reads a whole number, which some clients write as 3.0. The error is
+// strconv.ErrRange for one that is no int64.
+func whole(raw []byte) (int64, error) {
 	v, err := strconv.ParseInt(string(raw), 10, 64)
 	if err == nil || errors.Is(err, strconv.ErrRange) {
-		return v, true
+		return v, err
 	}
 	x, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil || x != math.Trunc(x) || math.Abs(x) > 1<<53 {
-		return 0, false
+	switch {
+	case err != nil:
+		return 0, err
+	case x != math.Trunc(x):
+		return 0, strconv.ErrSyntax
+	case math.Abs(x) > 1<<53:
+		return 0, strconv.ErrRange
 	}
-	return int64(x), true
+	return int64(x), nil
 }
 
 // child takes an object, ok if there is one.
@@ -267,8 +273,8 @@ func (o object) ids(name string, raw json.RawMessage, limit int) []int32 {
 	}
 	ids := make([]int32, len(values))
 	for i, raw := range values {
-		v, ok := whole(raw)
-		if !ok || v < 0 || v > math.MaxInt32 {
+		v, err := whole(raw)
+		if err != nil || v < 0 || v > math.MaxInt32 {
 			o.invalid(fmt.Sprintf("%s[%d]", name, i), "invalid_token", "%s is not a token id.", cut(raw))
 			return nil
 		}

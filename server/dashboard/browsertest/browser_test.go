@@ -168,7 +168,7 @@ func (p *tab) until(expression string) {
 // untilText waits until an element has a text.
 func (p *tab) untilText(selector, want string) {
 	p.t.Helper()
-	p.until("document.querySelector(" + quote(selector) + ").innerText.includes(" + quote(want) + ")")
+	p.until("document.querySelector(" + quote(selector) + ")?.innerText.includes(" + quote(want) + ")")
 }
 
 func (p *tab) key(keys ...string) {
