@@ -40,7 +40,6 @@ func TestMain(m *testing.M) {
 		chromedp.ExecPath(path),
 		chromedp.NoSandbox, // the page is our own, and containers have no user namespaces
 		chromedp.Flag("force-color-profile", "srgb"),
-		chromedp.Flag("hide-scrollbars", false),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	var end context.CancelFunc

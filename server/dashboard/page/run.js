@@ -107,7 +107,7 @@ export class Run {
     this.verdicts = []; // of all traces, in order
     this.verdictTimes = [];
     this.clustered = false; // some trace is a keeper
-    this.hues = new Map(); // of keepers and, as long as there are none, of answers
+    this.hues = new Map(); // {hue, time} of keepers and, as long as there are none, of answers
     this.start = 0;
   }
 
@@ -261,14 +261,15 @@ export class Run {
     return true;
   }
 
+  /** Makes a trace the keeper of a cluster, which gives it a colour from now on. */
   #keep(i) {
     this.clustered = true;
-    if (!this.hues.has(i)) this.hues.set(i, this.hues.size);
+    if (!this.hues.has(i)) this.hues.set(i, { hue: this.hues.size, time: this.end });
   }
 
   #answerHue(answer) {
     const key = "=" + answer;
-    if (!this.clustered && answer !== "" && !this.hues.has(key)) this.hues.set(key, this.hues.size);
+    if (!this.clustered && answer !== "" && !this.hues.has(key)) this.hues.set(key, { hue: this.hues.size, time: this.end });
   }
 
   /** The keeper of a trace's cluster at time t, itself if it is in none. */
@@ -284,8 +285,12 @@ export class Run {
   /** The number of a trace's colour at time t, -1 for none. */
   hueAt(i, t) {
     const root = this.rootAt(i, t);
-    const end = this.tracks[root].end;
-    return this.hues.get(root) ?? (end && end.time <= t ? this.hues.get("=" + end.answer) : undefined) ?? -1;
+    const given = (key) => {
+      const g = this.hues.get(key);
+      return g && g.time <= t ? g.hue : undefined;
+    };
+    const { end } = this.tracks[root];
+    return given(root) ?? (end && end.time <= t ? given("=" + end.answer) : undefined) ?? -1;
   }
 
   /** The colour of an answer: that of the first trace that gave it. */

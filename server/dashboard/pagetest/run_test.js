@@ -64,6 +64,8 @@ test("a run's moments", () => {
   near(end.saved.share, 6 / 16);
   near(end.saved.withJudge, 5 / 16);
   equal(run.at(10).lanes.map((l) => l.hue), [0, 0, 1, -1]);
+  equal(run.at(4).lanes.map((l) => l.hue), [-1, -1, -1, -1], "before the judge has spoken");
+  equal(run.at(5).lanes.map((l) => l.hue), [0, 0, -1, -1]);
 });
 
 test("a lane's pieces", () => {
