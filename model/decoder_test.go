@@ -18,6 +18,8 @@ import (
 var checkpointNames = []string{
 	"qwen3-bf16-tied", "qwen2-f16-sharded", "llama-f32-biases", "llama-bf16-plain",
 	"llama-bf16-llama3", "qwen2-bf16-yarn", "qwen3-bf16-dynamic", "qwen3-fp8",
+	"qwen3moe-bf16-sharded", "qwen3moe-f32-windows", "glm4moe-bf16-groups", "glm4moe-f32-shared",
+	"gptoss-bf16-transposed", "gptoss-mxfp4",
 }
 
 func newDevice(t testing.TB) kernels.Device {

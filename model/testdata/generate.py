@@ -1,14 +1,16 @@
 """Makes the golden files beside it from the reference implementation.
 
     pip install torch transformers tokenizers safetensors numpy jinja2
-    python generate.py [checkpoints] [ropes] [classifiers] [fp8] [chats]
+    python generate.py [checkpoints] [ropes] [experts] [classifiers] [fp8] [mxfp4] [chats]
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
-golden.json (a prompt, the greedy continuation, and the positions whose logits
-are kept) and golden.safetensors (those logits, float32). Those with scaled rotary
-positions are made by ropes, as is ropes.json: the frequencies of more configs,
-of real size. Those of classifiers have the logits of the labels; that of fp8 has
-what the numbers in FP8 give in float32.
+golden.json (a prompt, the greedy continuation, the positions whose logits are kept,
+and how far those in bfloat16 are from those in float32, at most and on average) and
+golden.safetensors (those logits in float32, and the hidden states after each layer
+at every sixth of the positions). Those with scaled rotary positions are made by
+ropes, as is ropes.json: the frequencies of more configs, of real size. Those of
+experts are mixtures. Those of classifiers have the logits of the labels; those of
+fp8 and mxfp4 have what the quantised numbers give in float32.
 
 chats.cases.json.gz holds [template, rendered] pairs of random ChatML templates,
 with the settings of Hugging Face. What Jinja itself does is in ../jinja/testdata.
@@ -29,7 +31,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 BASE = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, vocab_size=288,
             max_position_embeddings=512, rms_norm_eps=1e-5, eos_token_id=0, bos_token_id=None, pad_token_id=None)
-PROMPT, GREEDY = 150, 32
+PROMPT, GREEDY = 150, 64
+EVERY = 6  # row of logits has hidden states, too
+PLAIN = dict(attn_implementation="eager", experts_implementation="eager")  # as the papers have it
 
 
 def tiny_tokenizer(path):
@@ -51,51 +55,75 @@ def checkpoint(name, *args, **kwargs):
         seed += 1
 
 
-def write_checkpoint(name, seed, config, model_class, dtype, shard_size="1GB", edit=lambda config: config, context=0):
+def randomise(model):
     import torch
-    from safetensors.torch import save_file
+    with torch.no_grad():
+        for name, p in [*model.named_parameters(), *model.named_buffers()]:
+            if "norm" in name:
+                p.copy_(1 + 0.3 * torch.randn_like(p))
+            elif name.endswith("bias"):
+                p.copy_(0.3 * torch.randn_like(p))
+            elif "inv_freq" not in name:
+                p.copy_(torch.randn_like(p) * (1.5 / p.shape[-1] ** 0.5))
+
+
+def write_checkpoint(name, seed, config, model_class, dtype, shard_size="1GB", edit=lambda config: config, context=0, more=None):
+    import torch
     out = os.path.join(HERE, name)
     shutil.rmtree(out, ignore_errors=True)
     torch.manual_seed(seed)
     model = model_class(config).to(torch.float32).eval()
-    with torch.no_grad():
-        for p_name, p in model.named_parameters():
-            if "norm" in p_name:
-                p.copy_(1 + 0.3 * torch.randn_like(p))
-            elif p_name.endswith("bias"):
-                p.copy_(0.3 * torch.randn_like(p))
-            else:
-                p.copy_(torch.randn_like(p) * (1.5 / p.shape[-1] ** 0.5))
+    randomise(model)
     model.to(dtype).save_pretrained(out, max_shard_size=shard_size)
-    model = model_class.from_pretrained(out, dtype=torch.float32).eval()
+    if os.path.exists(generation := os.path.join(out, "generation_config.json")):
+        os.remove(generation)
+    model = model_class.from_pretrained(out, dtype=torch.float32, **PLAIN).eval()
+    half = model_class.from_pretrained(out, dtype=torch.bfloat16, **PLAIN).eval()
     config_path = os.path.join(out, "config.json")
     with open(config_path) as f:
         stored = edit(json.load(f))
     with open(config_path, "w") as f:
         json.dump(stored, f, indent=1)
     tiny_tokenizer(os.path.join(out, "tokenizer.json"))
+    if more:
+        more(out)
+    return golden(name, model, half, context, f"seed {seed}")
 
+
+def golden(name, model, half, context=0, note=""):
+    """Writes what the model computes, in float32 and in bfloat16, unless a greedy token is in doubt."""
+    import torch
+    from safetensors.torch import save_file
     generator = torch.Generator().manual_seed(7)
     tokens = torch.randint(1, BASE["vocab_size"], (PROMPT,), generator=generator).tolist()
+    states = []
+    for layer in model.model.layers:
+        layer.register_forward_hook(lambda _module, _in, out: states.append(out[0] if isinstance(out, tuple) else out))
 
-    def forward():
+    def forward(model):
         # Where the frequencies depend on the length, all passes have that of the context.
+        states.clear()
         padded = tokens + [1] * (context - len(tokens))
-        return model(torch.tensor([padded])).logits[0, :len(tokens)]
+        return model(torch.tensor([padded])).logits[0, :len(tokens)].to(torch.float32)
 
     with torch.no_grad():
         for _ in range(GREEDY):
-            last = forward()[-1]
+            last = forward(model)[-1]
             top = torch.topk(last, 2)
             if top.values[0] - top.values[1] < 1e-3:
                 return False
             tokens.append(int(top.indices[0]))
-        logits = forward()
-    rows = list(range(0, PROMPT - 1, 7)) + list(range(PROMPT - 1, PROMPT + GREEDY - 1, 3))
+        logits = forward(model)
+        hidden = torch.stack([s.reshape(-1, s.shape[-1]) for s in states])
+        error = (forward(half) - logits).abs()
+    rows = list(range(0, PROMPT - 1, 11)) + list(range(PROMPT - 1, PROMPT + GREEDY - 1, 7))
+    out = os.path.join(HERE, name)
     with open(os.path.join(out, "golden.json"), "w") as f:
-        json.dump({"prompt": tokens[:PROMPT], "greedy": tokens[PROMPT:], "rows": rows} | ({"context": context} if context else {}), f)
-    save_file({"logits": logits[rows].to(torch.float32).contiguous()}, os.path.join(out, "golden.safetensors"))
-    print(name, sum(p.numel() for p in model.parameters()), "parameters, seed", seed)
+        json.dump({"prompt": tokens[:PROMPT], "greedy": tokens[PROMPT:], "rows": rows,
+                   "bf16": {"max": float(error[rows].max()), "mean": float(error[rows].mean())}} | ({"context": context} if context else {}), f)
+    save_file({"logits": logits[rows].contiguous(), "hidden": hidden[:, rows[::EVERY]].contiguous()}, os.path.join(out, "golden.safetensors"))
+    size = sum(os.path.getsize(os.path.join(out, f)) for f in os.listdir(out))
+    print(name, sum(p.numel() for p in model.parameters()), "parameters,", size, "bytes,", note)
     return True
 
 
@@ -223,7 +251,67 @@ def classifiers():
         print(name, logits.tolist()[-1])
 
 
-# FP8
+# Mixtures of experts
+
+YARN = dict(rope_type="yarn", rope_theta=150000.0, factor=4.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
+            original_max_position_embeddings=128)
+
+
+def predicting_layer(layer, like):
+    """Adds a layer of the kind that GLM keeps behind the others, which nobody reads."""
+    def add(out):
+        import torch
+        from safetensors.torch import load_file, save_file
+        path = os.path.join(out, "model.safetensors")
+        tensors = load_file(path)
+        for key in [k for k in tensors if k.startswith(f"model.layers.{like}.") and ".experts." not in k]:
+            tensors[key.replace(f".{like}.", f".{layer}.")] = tensors[key].clone()
+        tensors[f"model.layers.{layer}.eh_proj.weight"] = torch.zeros(4, 8)
+        tensors[f"model.layers.{layer}.shared_head.norm.weight"] = torch.zeros(4)
+        save_file(tensors, path, metadata={"format": "pt"})
+    return add
+
+
+def experts():
+    import torch
+    from transformers import (Glm4MoeConfig, Glm4MoeForCausalLM, GptOssConfig, GptOssForCausalLM,
+                              Qwen3MoeConfig, Qwen3MoeForCausalLM)
+    rope = lambda theta: {"rope_type": "default", "rope_theta": theta}
+    # One KV head, heads wider than hidden_size/heads, a dense layer among the others, shards.
+    checkpoint("qwen3moe-bf16-sharded", Qwen3MoeConfig(**{**BASE, "num_hidden_layers": 3}, num_key_value_heads=1, head_dim=16,
+               num_experts=8, num_experts_per_tok=2, moe_intermediate_size=16, mlp_only_layers=[1], norm_topk_prob=True,
+               tie_word_embeddings=False, rope_parameters=rope(1e6)), Qwen3MoeForCausalLM, torch.bfloat16, shard_size="60KB")
+    # Sizes that no vector width divides, biases, weights that are not normalised, every layer with a window.
+    def older(config):
+        config["num_experts"] = config.pop("num_local_experts")
+        return old_style(config)
+    checkpoint("qwen3moe-f32-windows", Qwen3MoeConfig(**{**BASE, "hidden_size": 30, "intermediate_size": 37, "num_attention_heads": 3},
+               num_key_value_heads=3, head_dim=16, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=13, norm_topk_prob=False,
+               attention_bias=True, use_sliding_window=True, sliding_window=50, tie_word_embeddings=True, rope_parameters=rope(1e4)),
+               Qwen3MoeForCausalLM, torch.float32, edit=older)
+    # Groups, a shared expert, biases of queries, keys and values, half of a head rotated, a layer of no use.
+    checkpoint("glm4moe-bf16-groups", Glm4MoeConfig(**{**BASE, "num_hidden_layers": 3}, num_key_value_heads=2, head_dim=16,
+               n_routed_experts=8, num_experts_per_tok=2, moe_intermediate_size=16, n_group=4, topk_group=2, routed_scaling_factor=1.5,
+               first_k_dense_replace=1, attention_bias=True, use_qk_norm=False, tie_word_embeddings=False,
+               rope_parameters={**rope(1e6), "partial_rotary_factor": 0.5}), Glm4MoeForCausalLM, torch.bfloat16, more=predicting_layer(3, 2))
+    # Normalised queries and keys, a quarter of a head rotated, two shared experts, the older config.json.
+    def oldest(config):
+        config["partial_rotary_factor"] = config["rope_parameters"].pop("partial_rotary_factor")
+        return old_style(config)
+    checkpoint("glm4moe-f32-shared", Glm4MoeConfig(**{**BASE, "hidden_size": 30, "num_attention_heads": 2}, num_key_value_heads=1, head_dim=32,
+               n_routed_experts=5, num_experts_per_tok=3, moe_intermediate_size=13, n_shared_experts=2, norm_topk_prob=False,
+               first_k_dense_replace=0, use_qk_norm=True, tie_word_embeddings=True,
+               rope_parameters={**rope(1e4), "partial_rotary_factor": 0.25}), Glm4MoeForCausalLM, torch.float32, edit=oldest)
+    # A window shorter than the prompt in every other layer, one KV head, the config.json as published.
+    def published(config):
+        config["num_experts"] = config["num_local_experts"]
+        return older_rope(config)
+    checkpoint("gptoss-bf16-transposed", GptOssConfig(**{**BASE, "num_hidden_layers": 3}, num_key_value_heads=1, head_dim=16,
+               num_local_experts=4, num_experts_per_tok=2, sliding_window=40, rope_parameters=dict(YARN)),
+               GptOssForCausalLM, torch.bfloat16, edit=published)
+
+
+# Quantised weights
 
 def fp8():
     """A checkpoint whose linear layers are FP8 in blocks, and what it computes from those numbers in float32."""
@@ -231,41 +319,67 @@ def fp8():
     from safetensors.torch import load_file, save_file
     from transformers import Qwen3Config, Qwen3ForCausalLM
     name, rows, cols = "qwen3-fp8", 16, 32
-    checkpoint(name, Qwen3Config(**{**BASE, "num_attention_heads": 2}, num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
-               rope_parameters=dict(rope_type="default", rope_theta=1e6)), Qwen3ForCausalLM, torch.bfloat16)
+    def quantise(model, out):
+        tensors = load_file(os.path.join(out, "model.safetensors"))
+        parameters = dict(model.named_parameters())
+        for key in [k for k in tensors if "proj" in k]:
+            w = tensors[key].to(torch.float32)
+            spread = lambda s: s.repeat_interleave(rows, 0)[:w.shape[0]].repeat_interleave(cols, 1)[:, :w.shape[1]]
+            padded = torch.zeros(-(-w.shape[0] // rows) * rows, -(-w.shape[1] // cols) * cols)
+            padded[:w.shape[0], :w.shape[1]] = w.abs()
+            scale = padded.reshape(padded.shape[0] // rows, rows, -1, cols).amax((1, 3)) / 448
+            tensors[key] = (w / spread(scale)).to(torch.float8_e4m3fn)
+            tensors[key + "_scale_inv"] = scale
+            with torch.no_grad():
+                parameters[key].copy_(tensors[key].to(torch.float32) * spread(scale))
+        save_file({k: t.contiguous() for k, t in tensors.items()}, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    quantised(name, Qwen3Config(**{**BASE, "num_attention_heads": 2}, num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
+              rope_parameters=dict(rope_type="default", rope_theta=1e6)), Qwen3ForCausalLM, quantise,
+              {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [rows, cols]})
+
+
+def mxfp4():
+    """A gpt-oss whose experts are MXFP4, read by the reference's own conversion."""
+    import torch
+    from safetensors.torch import load_file, save_file
+    from transformers import GptOssConfig, GptOssForCausalLM
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    def quantise(model, out):
+        tensors = load_file(os.path.join(out, "model.safetensors"))
+        parameters = dict(model.named_parameters())
+        generator = torch.Generator().manual_seed(3)
+        for key in [k for k in tensors if k.endswith("_proj") and "experts" in k]:
+            n, inner, width = tensors.pop(key).shape
+            blocks = torch.randint(0, 256, (n, width, inner // 32, 16), generator=generator, dtype=torch.uint8)
+            scales = torch.randint(121, 126, (n, width, inner // 32), generator=generator, dtype=torch.uint8)
+            tensors[key + "_blocks"], tensors[key + "_scales"] = blocks, scales
+            with torch.no_grad():
+                parameters[key].copy_(convert_moe_packed_tensors(blocks, scales, dtype=torch.float32))
+        save_file({k: t.contiguous() for k, t in tensors.items()}, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    quantised("gptoss-mxfp4", GptOssConfig(**{**BASE, "hidden_size": 64, "intermediate_size": 32}, num_key_value_heads=2, head_dim=16,
+              num_local_experts=4, num_experts_per_tok=2, sliding_window=32, rope_parameters=dict(YARN)), GptOssForCausalLM, quantise,
+              {"modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"], "quant_method": "mxfp4"})
+
+
+def quantised(name, config, model_class, quantise, field):
+    """Writes a checkpoint whose weights quantise replaces, in the model and in its file."""
+    import torch
     out = os.path.join(HERE, name)
-    model = Qwen3ForCausalLM.from_pretrained(out, dtype=torch.float32).eval()
-    tensors = load_file(os.path.join(out, "model.safetensors"))
-    parameters = dict(model.named_parameters())
-    for key in [k for k in tensors if "proj" in k]:
-        w = tensors[key].to(torch.float32)
-        spread = lambda s: s.repeat_interleave(rows, 0)[:w.shape[0]].repeat_interleave(cols, 1)[:, :w.shape[1]]
-        padded = torch.zeros(-(-w.shape[0] // rows) * rows, -(-w.shape[1] // cols) * cols)
-        padded[:w.shape[0], :w.shape[1]] = w.abs()
-        scale = padded.reshape(padded.shape[0] // rows, rows, -1, cols).amax((1, 3)) / 448
-        tensors[key] = (w / spread(scale)).to(torch.float8_e4m3fn)
-        tensors[key + "_scale_inv"] = scale
-        with torch.no_grad():
-            parameters[key].copy_(tensors[key].to(torch.float32) * spread(scale))
-    save_file({k: t.contiguous() for k, t in tensors.items()}, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
-    with open(os.path.join(out, "config.json")) as f:
-        config = json.load(f)
-    config["quantization_config"] = {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [rows, cols]}
-    with open(os.path.join(out, "config.json"), "w") as f:
-        json.dump(config, f, indent=1)
-    with open(os.path.join(out, "golden.json")) as f:
-        golden = json.load(f)
-    tokens = golden["prompt"]
-    with torch.no_grad():
-        for _ in range(GREEDY):
-            top = torch.topk(model(torch.tensor([tokens])).logits[0, -1], 2)
-            assert top.values[0] - top.values[1] > 1e-3
-            tokens = tokens + [int(top.indices[0])]
-        logits = model(torch.tensor([tokens])).logits[0]
-    golden["greedy"] = tokens[PROMPT:]
-    with open(os.path.join(out, "golden.json"), "w") as f:
-        json.dump(golden, f)
-    save_file({"logits": logits[golden["rows"]].contiguous()}, os.path.join(out, "golden.safetensors"))
+    seed = 0
+    while True:
+        seed += 1
+        if not write_checkpoint(name, seed, config, model_class, torch.bfloat16):
+            continue
+        model = model_class.from_pretrained(out, dtype=torch.float32, **PLAIN).eval()
+        half = model_class.from_pretrained(out, dtype=torch.float32, **PLAIN).eval()
+        quantise(model, out)
+        half.load_state_dict(model.state_dict())
+        with open(os.path.join(out, "config.json")) as f:
+            stored = json.load(f)
+        with open(os.path.join(out, "config.json"), "w") as f:
+            json.dump(stored | {"quantization_config": field}, f, indent=1)
+        if golden(name, model, half.to(torch.bfloat16), note=f"seed {seed}, quantised"):
+            return
 
 
 # Chat templates
@@ -315,6 +429,6 @@ def chats():
 
 
 if __name__ == "__main__":
-    parts = {"checkpoints": checkpoints, "ropes": ropes, "classifiers": classifiers, "fp8": fp8, "chats": chats}
+    parts = {"checkpoints": checkpoints, "ropes": ropes, "experts": experts, "classifiers": classifiers, "fp8": fp8, "mxfp4": mxfp4, "chats": chats}
     for part in sys.argv[1:] or parts:
         parts[part]()
