@@ -56,6 +56,10 @@ type Config struct {
 	// are not used.
 	IgnoredLayers int
 
+	// KVFormat is how keys and values are kept in memory, which is for whoever loads
+	// the model to say.
+	KVFormat kernels.Format
+
 	// EOS are the tokens that end a text, so far as config.json says.
 	EOS []int32
 }
@@ -290,7 +294,7 @@ func (c *Config) HeadSize() int {
 
 // KVLayout is the geometry of the model's KV blocks.
 func (c *Config) KVLayout() kernels.KVLayout {
-	return kernels.KVLayout{Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim}
+	return kernels.KVLayout{Layers: c.Layers, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Format: c.KVFormat}
 }
 
 // attention is the shape of a layer's attention, but for the sinks.

@@ -27,6 +27,8 @@ type Options struct {
 	MaxContext int
 	// Format is how the matrices are kept, see Config.DefaultFormat.
 	Format kernels.Format
+	// KVFormat is how keys and values are kept.
+	KVFormat kernels.Format
 	// Progress, if there is one, is told how many of the model's numbers are loaded,
 	// now and then, by the goroutine that called Load.
 	Progress func(done, all int64)
@@ -66,6 +68,7 @@ func Load(dev kernels.Device, c *weights.Checkpoint, opt Options) (*Model, error
 	m := &Model{Name: path.Base(c.Name()), device: dev}
 	err := m.readFiles(c)
 	if err == nil {
+		m.Config.KVFormat = opt.KVFormat
 		err = m.readContext(opt)
 	}
 	if err == nil {

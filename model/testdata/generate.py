@@ -75,8 +75,6 @@ def write_checkpoint(name, seed, config, model_class, dtype, shard_size="1GB", e
     model = model_class(config).to(torch.float32).eval()
     randomise(model)
     model.to(dtype).save_pretrained(out, max_shard_size=shard_size)
-    if os.path.exists(generation := os.path.join(out, "generation_config.json")):
-        os.remove(generation)
     model = model_class.from_pretrained(out, dtype=torch.float32, **PLAIN).eval()
     half = model_class.from_pretrained(out, dtype=torch.bfloat16, **PLAIN).eval()
     config_path = os.path.join(out, "config.json")
