@@ -95,7 +95,8 @@ func goroutines(atMost int) int {
 	return n
 }
 
-// waitIdle waits until no group runs, and checks that all blocks are free.
+// waitIdle waits until no group runs and the books of all are closed, and checks that
+// all blocks are free.
 func waitIdle(t testing.TB, s *Server) {
 	t.Helper()
 	var stats engine.Stats
@@ -107,6 +108,14 @@ func waitIdle(t testing.TB, s *Server) {
 	}
 	if stats.Groups != 0 || stats.UsedBytes != 0 || stats.Reasoner.Used != 0 || stats.Judge.Used != 0 || stats.Running != 0 {
 		t.Errorf("not idle: %d groups, %d bytes, %d and %d blocks, %d traces", stats.Groups, stats.UsedBytes, stats.Reasoner.Used, stats.Judge.Used, stats.Running)
+	}
+	for _, r := range s.runs.all() {
+		for done := false; !done; {
+			r.mu.Lock()
+			done = r.done
+			r.mu.Unlock()
+			runtime.Gosched()
+		}
 	}
 	if n := s.inFlight.count(); n != 0 {
 		t.Errorf("%d requests are under way", n)
