@@ -74,8 +74,11 @@ type KV struct {
 // KVLayout is the KV geometry of a model.
 type KVLayout struct {
 	Layers, KVHeads, HeadDim int
-	Format                   Format // of keys and values: F32 or BF16
+	Format                   Format // of keys and values, one of KVFormats
 }
+
+// KVFormats lists the formats of keys and values.
+func KVFormats() []Format { return []Format{F32, BF16} }
 
 // HeadBytes is the size of the keys and values of BlockSize tokens in a KV head of
 // a layer.

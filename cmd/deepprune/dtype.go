@@ -14,18 +14,19 @@ import (
 type dtype struct {
 	given  bool // else auto
 	format kernels.Format
+	kv     kvDType // and its keys and values
 }
 
 func (d *dtype) Set(text string) error {
 	if text == "auto" {
-		*d = dtype{}
+		d.given = false
 		return nil
 	}
 	format, err := kernels.ParseFormat(text)
 	if err != nil {
 		return fmt.Errorf("%q is not %s", text, dtypes())
 	}
-	*d = dtype{true, format}
+	d.given, d.format = true, format
 	return nil
 }
 

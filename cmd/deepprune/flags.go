@@ -33,6 +33,7 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.model, "model", "embedded", "reasoner: a checkpoint `folder` or .gguf file, embedded, or random:NAME for the shape of a known model with random weights")
 	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder` or .gguf file, embedded, random:NAME, or none")
 	flags.Var(&f.dtype, "dtype", "how the reasoner's weights are kept: "+dtypes()+"; auto is f32 for small models and bf16 for others (also --quant)")
+	flags.Var(&f.dtype.kv, "kv-dtype", "how its keys and values are kept: "+kvDTypes)
 	f.addJudgeDType(flags)
 	f.addDevice(flags)
 	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
@@ -41,7 +42,8 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 
 func (f *engineFlags) addJudgeDType(flags *pflag.FlagSet) {
 	flags.SetNormalizeFunc(quantIsDType)
-	flags.Var(&f.judgeDType, "judge-dtype", "the same of the judge")
+	flags.Var(&f.judgeDType, "judge-dtype", "how the judge's weights are kept, as --dtype")
+	flags.Var(&f.judgeDType.kv, "judge-kv-dtype", "how its keys and values are kept")
 }
 
 func (f *engineFlags) addDevice(flags *pflag.FlagSet) {

@@ -141,7 +141,7 @@ func (f *engineFlags) load(device kernels.Device, c *weights.Checkpoint, what st
 	if err != nil {
 		return nil, err
 	}
-	opt := model.Options{Format: d.of(&config)}
+	opt := model.Options{Format: d.of(&config), KVFormat: d.kv.of(&config)}
 	if f.loading != nil {
 		opt.Progress = f.loading(what)
 	}
@@ -178,6 +178,7 @@ func (d *modelDescription) read(c *weights.Checkpoint, kept dtype) error {
 	if err != nil {
 		return err
 	}
+	config.KVFormat = kept.kv.of(&config)
 	*d = modelDescription{
 		Name: path.Base(c.Name()), Architecture: config.Architecture,
 		Layers: config.Layers, Context: config.MaxPositions,

@@ -61,7 +61,7 @@ func TestRealInfo(t *testing.T) {
 	}
 	m := got.Model
 	if m.Architecture != "Qwen3ForCausalLM" || m.Parameters != 32_762_123_264 || m.DTypes["F32"] != m.Parameters ||
-		m.Context != 40960 || m.LoadedContext != 32768 || m.KVBytesPerToken != 2*8*128*64*4 || got.Judge != nil {
+		m.Context != 40960 || m.LoadedContext != 32768 || m.KVBytesPerToken != 2*8*128*64*2 || got.Judge != nil {
 		t.Errorf("info = %+v", m)
 	}
 	if want := 2*m.Parameters + 4*32768*128; m.LoadedDType != "bf16" || m.LoadedBytes != want || got.Memory.Models != want {
