@@ -72,6 +72,7 @@ func KernelSets() []string {
 type device struct {
 	set  *set
 	pool *pool
+	slab *slab // that the next matrix is carved from, or nil
 
 	// The operations' jobs live here, since a job passed to the pool must not be
 	// allocated by each operation.

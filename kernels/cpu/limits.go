@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"runtime"
 	"time"
 
 	"deepprune/kernels"
@@ -58,6 +59,7 @@ func MeasureLimits(opts Options) (Limits, error) {
 			d.pool.run(j, ceil(len(words), readChunk))
 			l.ReadBytes = max(l.ReadBytes, float64(4*len(words))/time.Since(start).Seconds())
 		}
+		runtime.KeepAlive(m)
 	}
 	return l, nil
 }

@@ -8,8 +8,10 @@ const (
 	// again in the nearer caches.
 	blockRows  = 64
 	blockWords = 1 << 14
-	// chunkWork is the number of multiplications worth handing to another core.
-	chunkWork = 1 << 17
+	// chunkWork is the number of multiplications worth handing to another core, and
+	// chunkWords as much of the weights as takes as long to read.
+	chunkWork  = 1 << 17
+	chunkWords = 1 << 15
 )
 
 // multiplier is how a kernel set multiplies with weights of one format. It works
@@ -75,8 +77,7 @@ func (j *linearJob) split(rows, threads int) {
 		j.blockRows = ceil(j.blockRows/2, j.multiplier.rows) * j.multiplier.rows
 	}
 	j.rowBlocks = ceil(rows, j.blockRows)
-	j.panels = max(1, chunkWork/(j.blockRows*in*panelWidth))
-	j.panels = max(1, min(j.panels, ceil(panels, threads)))
+	j.panels = max(1, min(chunkWork/(j.blockRows*in*panelWidth), chunkWords/len(j.w.panel(0)), ceil(panels, threads)))
 	if rows*in*j.w.out < chunkWork {
 		j.panels = panels
 	}
@@ -90,31 +91,35 @@ func (j *linearJob) chunk(w *worker, i int) {
 	}
 }
 
-// panel computes rows r0 to r1 of the outputs of panel p: 32, or fewer in the
-// last one, which go by way of the worker's tile.
+// panel computes rows r0 to r1 of the outputs of panel p.
 func (j *product) panel(w *worker, p, r0, r1 int) {
-	width := min(panelWidth, j.w.out-p*panelWidth)
-	if width < panelWidth {
-		for r := r0; r < r1; r += j.rows {
-			n := min(j.rows, r1-r)
-			if j.bias != nil {
-				for i := range n {
-					copy(w.tile[i*panelWidth:], j.bias[p*panelWidth:])
-				}
-			}
-			j.tiles(p, r, r+n, w.tile[:], panelWidth)
-			for i := range n {
-				copy(j.dst[(r+i)*j.w.out+p*panelWidth:], w.tile[i*panelWidth:][:width])
-			}
-		}
-		return
+	for ; r0 < r1; r0 += blockRows {
+		j.block(w, p, r0, min(r0+blockRows, r1))
+	}
+}
+
+// block computes rows r0 to r1, blockRows at most, of the outputs of panel p: 32, or
+// fewer in the last one. Formats whose sums are in memory sum up in the worker's
+// tile: rows of dst often lie a multiple of a page apart, where they would compete
+// for the same few lines of the nearest cache.
+func (j *product) block(w *worker, p, r0, r1 int) {
+	first, width := p*panelWidth, min(panelWidth, j.w.out-p*panelWidth)
+	c, cStride := j.dst[r0*j.w.out+first:], j.w.out
+	buffered := width < panelWidth || j.w.format.Group() > 0
+	if buffered {
+		c, cStride = w.tile[:], panelWidth
 	}
 	if j.bias != nil {
-		for r := r0; r < r1; r++ {
-			copy(j.dst[r*j.w.out+p*panelWidth:], j.bias[p*panelWidth:][:panelWidth])
+		for r := range r1 - r0 {
+			copy(c[r*cStride:], j.bias[first:][:width])
 		}
 	}
-	j.tiles(p, r0, r1, j.dst[r0*j.w.out+p*panelWidth:], j.w.out)
+	j.tiles(p, r0, r1, c, cStride)
+	if buffered {
+		for r := r0; r < r1; r++ {
+			copy(j.dst[r*j.w.out+first:][:width], w.tile[(r-r0)*panelWidth:])
+		}
+	}
 }
 
 // tiles multiplies rows r0 to r1 of x with a panel and writes them to c, to which
@@ -139,23 +144,25 @@ func (d *device) prepare(x *tensor, rows int, format kernels.Format) ([]uint32, 
 		return words(x.data), x.cols
 	}
 	j := &d.rounding
-	j.prepare, j.x, j.rows, j.stride = m.prepare, x, rows, layouts[format].steps(x.cols)*m.words
+	j.prepare, j.x, j.rows, j.words = m.prepare, x, rows, layouts[format].steps(x.cols)*m.words
+	j.stride = j.words | vectorWords // no multiple of a page, see product.block
 	j.dst = grow(j.dst, rows*j.stride)
 	d.pool.run(j, rowChunks(rows, x.cols))
 	return j.dst, j.stride
 }
 
 type roundingJob struct {
-	prepare      func(dst []uint32, x []float32)
-	dst          []uint32
-	x            *tensor
-	rows, stride int
+	prepare       func(dst []uint32, x []float32)
+	dst           []uint32
+	x             *tensor
+	rows          int
+	words, stride int // of a row
 }
 
 func (j *roundingJob) chunk(_ *worker, i int) {
 	lo, hi := rowChunk(i, j.rows, j.x.cols)
 	for r := lo; r < hi; r++ {
-		j.prepare(j.dst[r*j.stride:][:j.stride], j.x.row(r))
+		j.prepare(j.dst[r*j.stride:][:j.words], j.x.row(r))
 	}
 }
 

@@ -31,6 +31,7 @@ import (
 // model is loaded.
 type matrix struct {
 	data    []uint32
+	slab    *slab // that has the data
 	out, in int
 	format  kernels.Format
 }
@@ -77,7 +78,7 @@ func (d *device) NewMatrix(format kernels.Format, out, in int, fill func(i int, 
 	m := &matrix{out: out, in: in, format: format}
 	l := &layouts[format]
 	var err error
-	if m.data, err = allocate[uint32](int64(m.panels()) * int64(m.steps()) * int64(l.words)); err != nil {
+	if m.data, m.slab, err = d.carve(int64(m.panels()) * int64(m.steps()) * int64(l.words)); err != nil {
 		return nil, err
 	}
 	d.pool.run(&packJob{m, fill}, m.panels())

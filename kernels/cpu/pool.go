@@ -13,10 +13,10 @@ type job interface {
 
 // worker is what one of the computing goroutines owns.
 type worker struct {
-	tile    [maxTile * panelWidth]float32 // output of a panel that dst has no room for
-	row     []float32                     // a row of a weight that is being packed
-	routing []float64                     // scores of a row's experts, and what they are chosen by
-	groups  []float64                     // of experts
+	tile    [blockRows * panelWidth]float32 // output of a panel that dst has no room for
+	row     []float32                       // a row of a weight that is being packed
+	routing []float64                       // scores of a row's experts, and what they are chosen by
+	groups  []float64                       // of experts
 	sampler sampler
 	attentionScratch
 }
