@@ -175,8 +175,12 @@ def fine_tune(judge, prompts, pairs, checks, args, state):
     optimiser = torch.optim.AdamW(parameters.values(), betas=(0.9, 0.99), weight_decay=args.weight_decay)
     steps = args.steps or math.ceil(args.epochs * len(epoch(pairs, args.oversample, args.seed)) / args.batch)
     step, best, stale = 0, -math.inf, 0
+    flags = {k: str(v) for k, v in vars(args).items() if k not in ("resume", "device", "threads", "pack_tokens")}
     if args.resume and (state / "last.pt").exists():
         kept = torch.load(state / "last.pt", map_location=args.device)
+        changed = [k for k in flags if kept["flags"].get(k) != flags[k]]
+        if changed:
+            raise SystemExit(f"--resume: the run in {state} had another {', '.join(changed)}")
         restore(parameters, kept["weights"])
         optimiser.load_state_dict(kept["optimiser"])
         step, best, stale = kept["step"], kept["best"], kept["stale"]
@@ -208,7 +212,7 @@ def fine_tune(judge, prompts, pairs, checks, args, state):
                 best, stale = aim, 0
                 write({n: p.detach().cpu() for n, p in parameters.items()}, state / "best.pt")
             write({"weights": {n: p.detach() for n, p in parameters.items()}, "optimiser": optimiser.state_dict(),
-                   "step": step, "best": best, "stale": stale}, state / "last.pt")
+                   "step": step, "best": best, "stale": stale, "flags": flags}, state / "last.pt")
     restore(parameters, torch.load(state / "best.pt", map_location=args.device))
 
 

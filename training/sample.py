@@ -89,6 +89,7 @@ def main():
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100, help="questions")
     parser.add_argument("--traces", type=int, default=32)
+    parser.add_argument("--most", type=int, default=900, help="tokens of a trace")
     parser.add_argument("--out", default="build/heldout-traces.jsonl")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -99,7 +100,7 @@ def main():
         questions = [json.loads(line) for line in file][args.first:args.first + args.count]
     begun, tokens = time.time(), 0
     with open(args.out, "w") as file:
-        for question, texts, lengths in draw(model, tokenizer, questions, args.traces, seed=args.seed):
+        for question, texts, lengths in draw(model, tokenizer, questions, args.traces, args.most, seed=args.seed):
             tokens += sum(lengths)
             rows = [{"text": t, "tokens": n, "answer": boxed(t)} for t, n in zip(texts, lengths)]
             print(json.dumps(question | {"traces": rows}, ensure_ascii=False), file=file, flush=True)

@@ -19,7 +19,7 @@ step() {
 
 # The embedded pair.
 step "$python" tokenizer.py --count 300 --out "$out/tokenizer.json"
-step "$python" make_questions.py --out "$out/questions.jsonl" --count 12
+step "$python" make_questions.py --out "$out/questions.jsonl" --count 8
 step "$python" words.py --questions 200 --out "$out/words.txt"
 step "$python" train_reasoner.py --tokenizer "$out/tokenizer.json" --steps 2 --batch-tokens 1024 --out "$out/phase1.pt"
 step "$python" train_reasoner.py --tokenizer "$out/tokenizer.json" --init "$out/phase1.pt" --minutes 0.01 \
@@ -36,7 +36,7 @@ step "$python" export.py --model "$out/judge.pt" --tokenizer "$out/tokenizer.jso
 cp "$embedded/judge/judge.json" "$out/judge/"
 step "$deepprune" judge eval --judge "$out/judge" --traces "$out/traces-2.jsonl"
 step "$python" sample.py --model "$out/reasoner.pt" --tokenizer "$out/tokenizer.json" --questions "$out/questions.jsonl" \
-    --count 1 --traces 2 --out "$out/plain.jsonl"
+    --count 1 --traces 2 --most 20 --out "$out/plain.jsonl"
 step "$python" evaluate.py --traces "$out/traces-2.jsonl" --tokenizer "$out/tokenizer.json" --judge "$out/judge.pt"
 step "$python" combinations.py --traces "$out/traces-1.jsonl" --check "$out/traces-2.jsonl" --tokenizer "$out/tokenizer.json" \
     --deepprune "$deepprune" --only 'cross entropy' --steps 1 --tune-steps 1 --out "$out/combinations"

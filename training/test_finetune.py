@@ -234,6 +234,8 @@ class FineTuning(unittest.TestCase):
 
             with mock.patch.object(finetune_judge, "validate", cut), self.assertRaises(KeyboardInterrupt):
                 quietly(run, self.flags("cut", **kind))
+            with self.assertRaisesRegex(SystemExit, "another gamma"):
+                quietly(run, self.flags("cut", resume=True, gamma=1, **kind))
             said = quietly(run, self.flags("cut", resume=True, **kind))
             self.assertIn("step 2 of 4", said)
             whole = self.weights("whole")
