@@ -76,7 +76,7 @@ var desktop = screen{width: 1360, height: 1000, calm: true}
 func visit(t *testing.T, url string, s screen) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	ctx, stop := context.WithTimeout(ctx, 60*time.Second)
+	ctx, stop := context.WithTimeout(ctx, 150*time.Second)
 	t.Cleanup(func() { stop(); cancel() })
 	p := &tab{t: t, ctx: ctx}
 	messages := chromedp.Console(ctx)
@@ -155,7 +155,7 @@ func quote(s string) string {
 // until waits until an expression is true.
 func (p *tab) until(expression string) {
 	p.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(45 * time.Second)
 	for !js[bool](p, "Boolean("+expression+")") {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("never true: %s\n%s", expression, js[string](p, "document.body.innerText"))

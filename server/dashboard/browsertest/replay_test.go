@@ -41,6 +41,10 @@ func TestReplay(t *testing.T) {
 	if got, want := strings.Join(votes, "; "), "40 50% weight 6 from 3 traces; 45 42% weight 5 from 1 trace; 46 8% weight 1 from 1 trace"; got != want {
 		t.Errorf("votes %q; want %q", got, want)
 	}
+	widths := js[[]float64](p, `[...document.querySelectorAll("#votes .bar")].map((e) => Math.round(100 * e.getBoundingClientRect().width / e.parentElement.getBoundingClientRect().width))`)
+	if got, want := fmt.Sprint(widths), "[50 42 8]"; got != want {
+		t.Errorf("the bars of the vote take %s percent; want %s", got, want)
+	}
 	for _, hidden := range []string{"#ask", "#stop", "#empty", "#notice", "#live"} {
 		if !js[bool](p, "document.querySelector("+quote(hidden)+").hidden") {
 			t.Errorf("%s is shown in a replay", hidden)

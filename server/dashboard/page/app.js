@@ -13,7 +13,7 @@ import { follow } from "./stream.js";
 
 const recorded = document.documentElement.dataset.source === "file";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const POLL = 2500; // ms between looks at the list of groups
+const POLL = 4000; // ms between looks at the list of groups
 const PANELS = 120; // ms between changes of what stands in text
 
 const api = new Api(askKey);
@@ -33,7 +33,8 @@ let complete = false; // no more lines will come
 let following = null; // AbortController of the stream
 let groups = []; // as listed by the server
 let pinned = false; // a group was chosen: newer ones do not replace it
-let dirty = true;
+let dirty = true; // the picture is not that of the moment
+let stale = true; // nor is the text, which follows more slowly
 let panelsAt = 0;
 let arrangedAt = 0;
 let unread = 0; // lines that were not JSON
@@ -411,11 +412,13 @@ function frame(now) {
     drawMemory($("memory"), run, moment, view.domain, palette);
     showPlayer();
   }
-  if ((dirty || moving) && now - panelsAt > PANELS) {
+  stale ||= dirty || moving;
+  dirty = false;
+  if (stale && now - panelsAt > PANELS) {
+    stale = false;
+    panelsAt = now;
     show();
     showTip();
-    panelsAt = now;
-    dirty = false;
   }
 }
 

@@ -50,13 +50,13 @@ export class Lanes {
   arrange(moment, by) {
     const order = moment.lanes.map((_, i) => i);
     if (by === "cluster") {
+      // Without clusters, traces of one answer have a colour in common.
+      const kin = moment.lanes.map((l) => (l.hue >= 0 ? -1 - l.hue : l.keeper));
       const size = new Map();
-      for (const l of moment.lanes) size.set(l.keeper, (size.get(l.keeper) ?? 0) + 1);
+      for (const key of kin) size.set(key, (size.get(key) ?? 0) + 1);
       const waits = (i) => (moment.lanes[i].state === "not_started" ? 1 : 0);
-      order.sort((a, b) => {
-        const [ka, kb] = [moment.lanes[a].keeper, moment.lanes[b].keeper];
-        return waits(a) - waits(b) || size.get(kb) - size.get(ka) || ka - kb || Number(b === kb) - Number(a === ka) || a - b;
-      });
+      const leads = (i) => (moment.lanes[i].keeper === i ? 0 : 1);
+      order.sort((a, b) => waits(a) - waits(b) || size.get(kin[b]) - size.get(kin[a]) || kin[a] - kin[b] || leads(a) - leads(b) || a - b);
     }
     this.order = order;
   }

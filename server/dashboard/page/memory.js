@@ -22,7 +22,8 @@ export function drawMemory(canvas, run, moment, domain, palette) {
   const n = upTo(s.times, moment.time);
   const block = run.header?.block_bytes ?? 0;
 
-  // Steps of equal width on the screen need no more points than it has pixels.
+  // A step holds what it holds until the next; more steps than the screen has
+  // columns need no more points than those.
   const area = (value, color) => {
     ctx.beginPath();
     ctx.moveTo(0, y(0));
@@ -30,9 +31,11 @@ export function drawMemory(canvas, run, moment, domain, palette) {
     let last = 0;
     for (let i = 0; i < n; i++) {
       const at = x(s.times[i]);
+      const before = last;
       last = value(i);
       if (Math.floor(at * 2) === column) continue;
       column = Math.floor(at * 2);
+      ctx.lineTo(at, y(before));
       ctx.lineTo(at, y(last));
     }
     ctx.lineTo(x(moment.time), y(last));
