@@ -18,8 +18,9 @@ type adjusting struct {
 	minTokens int
 }
 
-// newAdjusting returns nil if the parameters leave logits alone.
-func newAdjusting(p *Params, prompt []int32, eos []int32) *adjusting {
+// newAdjusting returns nil if a request leaves logits alone.
+func newAdjusting(r *Request, prompt []int32, eos []int32) *adjusting {
+	p := &r.Params
 	a := &adjusting{minTokens: p.MinTokens}
 	t := &a.template
 	t.Presence, t.Frequency = float32(p.PresencePenalty), float32(p.FrequencyPenalty)
@@ -55,7 +56,7 @@ func newAdjusting(p *Params, prompt []int32, eos []int32) *adjusting {
 		}
 	}
 	a.counting = t.Repetition != 1 || t.Presence != 0 || t.Frequency != 0
-	if !a.counting && t.Bias == nil && a.early == nil {
+	if !a.counting && t.Bias == nil && a.early == nil && r.Constraint == nil {
 		return nil
 	}
 	return a

@@ -19,7 +19,7 @@ func TestAdjustment(t *testing.T) {
 		{RepetitionPenalty: 1.2, LogitBias: map[int32]float32{9: 2, 4: -1}, MinTokens: 5, StopTokens: []int32{4, 8}},
 		{MinTokens: 3}, {MinTokens: 3, IgnoreEOS: true, LogitBias: map[int32]float32{2: 5}},
 	} {
-		a := newAdjusting(&p, prompt, []int32{2}).start()
+		a := newAdjusting(&Request{Params: p}, prompt, []int32{2}).start()
 		counts := make(map[int32]int32)
 		for n := range 60 {
 			want := make(map[int32]int32) // as Counts should have them
@@ -66,7 +66,7 @@ func TestAdjustment(t *testing.T) {
 			a.add(token, n+1)
 		}
 	}
-	if a := newAdjusting(&Params{RepetitionPenalty: 1, IgnoreEOS: true, MaxTokens: 9}, prompt, []int32{2}); a != nil {
+	if a := newAdjusting(&Request{Params: Params{RepetitionPenalty: 1, IgnoreEOS: true, MaxTokens: 9}}, prompt, []int32{2}); a != nil {
 		t.Errorf("%+v for parameters that ask for nothing", a)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"deepprune/engine/constrain"
 	"deepprune/kernels"
 	"deepprune/kvcache"
 	"deepprune/model"
@@ -90,6 +91,10 @@ type Engine struct {
 	done      chan struct{}
 	err       error // why the loop ended; valid after done
 
+	wordsOnce sync.Once
+	words     *constrain.Vocabulary // of constraints, once there is one
+	wordsErr  error
+
 	// From here on owned by the step loop.
 	decoder *model.Decoder
 	kv      kernels.KV
@@ -112,6 +117,7 @@ type Engine struct {
 	sampled      []kernels.Sampled
 	top          []TokenLogProb // memory of sampled
 	lat          latencies
+	matchers     []grammarMatcher // the last used first
 	counts       Counters
 	reclaims     []Reclaim
 }

@@ -136,11 +136,11 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 	if r.Params, err = e.completeParams(r.Params, len(prompt), r.PromptOnly); err != nil {
 		return nil, err
 	}
-	if err := notYet(&r); err != nil {
-		return nil, err
-	}
 	if p, ok := r.Policy.(interface{ IgnoresEOS() bool }); ok && p.IgnoresEOS() {
 		r.Params.IgnoreEOS = true
+	}
+	if err := e.checkConstraint(&r); err != nil {
+		return nil, err
 	}
 	generated := r.Params.MaxTokens
 	if r.PromptOnly {
@@ -154,7 +154,7 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 		policy: r.Policy, decider: r.Policy.New(r.Traces), checkpoints: r.Policy.Checkpoints(),
 		done: make(chan struct{}), submitted: time.Now(), queued: true,
 	}
-	g.adjusting = newAdjusting(&r.Params, prompt, e.reasoner.Generation.EOS)
+	g.adjusting = newAdjusting(&r, prompt, e.reasoner.Generation.EOS)
 	g.scoring = r.PromptLogProbs
 	if p, ok := r.Policy.(interface{ ConfidenceTokens() int }); ok {
 		g.confidence = int32(p.ConfidenceTokens())
@@ -163,15 +163,6 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 		g.events = make(chan Event, r.EventBuffer)
 	}
 	return g, nil
-}
-
-// notYet refuses what is declared and not carried out yet.
-func notYet(r *Request) error {
-	switch {
-	case r.Constraint != nil:
-		return fmt.Errorf("%w: constraints are not carried out yet", ErrInvalid)
-	}
-	return nil
 }
 
 // checkFits refuses what could never run even alone: one trace at its longest

@@ -89,6 +89,9 @@ func (e *Engine) begin(t *trace) {
 		if g.adjusting != nil {
 			t.adjust = g.adjusting.start()
 		}
+		if g.req.Constraint != nil {
+			t.language = g.newConstraint()
+		}
 		t.setState(prune.Running)
 		e.emit(g, Event{Kind: EventStarted, Trace: int32(t.index), Keeper: -1})
 	}

@@ -33,6 +33,7 @@ type trace struct {
 	logProb  float64
 	logProbs LogProbs // of tokens, if they were asked for
 	end      End
+	language *constraint   // of its text; nil without one, or after the end
 	adjust   *adjustment   // of logits; nil if nothing asks for it, or after the end
 	touched  bool          // there is something to publish
 	grewAt   time.Duration // when its last token was drawn, since the engine started
@@ -61,7 +62,7 @@ func (t *trace) setState(s prune.State) {
 	t.state = s
 	t.view().State = s
 	if s.Ended() {
-		t.adjust = nil
+		t.adjust, t.language = nil, nil
 	}
 	t.group.touch(t)
 }
@@ -104,6 +105,9 @@ func (t *trace) sampleParams() kernels.SampleParams {
 	}
 	if t.adjust != nil {
 		s.Adjust = &t.adjust.Adjustment
+		if t.language != nil {
+			s.Adjust.Allowed = t.language.allowed()
+		}
 	}
 	return s
 }
@@ -139,6 +143,15 @@ func (t *trace) append(s kernels.Sampled) prune.State {
 	t.text = m.Tokenizer.AppendToken(t.text, s.Token)
 	if t.stopString(before) {
 		return prune.Finished
+	}
+	if t.language != nil {
+		switch complete, ok := t.language.add(t, s.Token, before); {
+		case !ok: // the device did not keep to the mask
+			return prune.Failed
+		case complete:
+			t.end = End{Kind: EndOfText, Token: -1}
+			return prune.Finished
+		}
 	}
 	if len(t.tokens) >= p.MaxTokens {
 		t.end.Kind = EndLength

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"unicode/utf8"
@@ -157,6 +159,9 @@ func (t *BPE) ID(token string) (int32, bool) {
 	}
 	return id, ok
 }
+
+// Added implements [Tokenizer].
+func (t *BPE) Added() []int32 { return slices.Sorted(maps.Values(t.addedIDs)) }
 
 // joinParts is the text of the parts and where each ends in it.
 func joinParts(parts []Part) (text string, ends []int) {

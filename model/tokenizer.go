@@ -22,6 +22,9 @@ type Tokenizer interface {
 	Size() int
 	// ID finds the token whose bytes are token.
 	ID(token string) (int32, bool)
+	// Added lists the ids of the added tokens, those that a verbatim part never
+	// becomes.
+	Added() []int32
 }
 
 // Part is a piece of a text to encode.
