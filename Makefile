@@ -32,6 +32,10 @@ test: ## run the everyday tests
 race: ## run the everyday tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 
+.PHONY: soak
+soak: ## 1,000 requests from 64 clients on a server short of memory, under the race detector (minutes)
+	DEEPPRUNE_SOAK=1000 CGO_ENABLED=1 go test -race -count 1 -v -timeout 60m -run '^TestSoak$$' ./server
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
