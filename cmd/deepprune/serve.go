@@ -247,7 +247,7 @@ func allowedHosts(given []string, addr net.Addr) []string {
 }
 
 // untilSignal gives a context that ends with the first signal to stop. The second
-// ends the program.
+// ends the program; log, if it is not nil, is told.
 func (a *app) untilSignal(log *slog.Logger) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals, unregister := a.interrupts()
@@ -257,7 +257,9 @@ func (a *app) untilSignal(log *slog.Logger) (ctx context.Context, stop func()) {
 			select {
 			case s := <-signals:
 				if n > 1 {
-					log.Warn("stopped at once", "signal", s.String())
+					if log != nil {
+						log.Warn("stopped at once", "signal", s.String())
+					}
 					a.exit(exitInterrupted)
 				}
 				cancel()
