@@ -60,8 +60,8 @@ type Checkpoint struct {
 	mapped    []mapping
 }
 
-// Open opens the checkpoint in a folder, or a GGUF file. The files must not change
-// until Close.
+// Open opens the checkpoint in a folder, or a GGUF file; of one that is split, the
+// first part, beside which the others lie. The files must not change until Close.
 func Open(name string) (*Checkpoint, error) {
 	if dir, file := filepath.Split(name); path.Ext(file) == ggufExt {
 		return openFS(os.DirFS(filepath.Clean(dir)), name, file)
@@ -70,15 +70,15 @@ func Open(name string) (*Checkpoint, error) {
 }
 
 // OpenFS opens the checkpoint at the root of fsys: a GGUF file if it is the only
-// one and there is no other checkpoint. Files of the operating system are
+// one, or all are parts of one, and there is no other checkpoint. Files of the operating system are
 // memory-mapped, others are read whole. name says in errors where the files come
 // from.
 func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
 	gguf := ""
 	if _, err := fs.Stat(fsys, singleFile); err != nil {
 		if _, err := fs.Stat(fsys, indexFile); err != nil {
-			if found, err := fs.Glob(fsys, "*"+ggufExt); err == nil && len(found) == 1 {
-				gguf = found[0]
+			if found, err := fs.Glob(fsys, "*"+ggufExt); err == nil {
+				gguf = onlyGGUF(found)
 			}
 		}
 	}
@@ -227,22 +227,6 @@ func (c *Checkpoint) openFile(name string) error {
 		return err
 	}
 	tensors, err := parseSafetensors(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.path(name), err)
-	}
-	return c.add(name, tensors)
-}
-
-// openGGUF maps a GGUF file and adds its tensors and the files made of it.
-func (c *Checkpoint) openGGUF(name string) error {
-	data, err := c.mapFile(name)
-	if err != nil {
-		return err
-	}
-	metadata, tensors, err := parseGGUF(data)
-	if err == nil {
-		c.files, tensors, err = metadata.checkpoint(tensors)
-	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.path(name), err)
 	}

@@ -34,6 +34,7 @@ var ggufFormats = map[uint32]ggufFormat{
 	27: {"I64", 1, 8, nil},
 	28: {"F64", 1, 8, nil},
 	30: {BF16, 1, 2, decodeBF16},
+	39: {MXFP4, 32, 17, decodeMXFP4Rows},
 }
 
 // The products below are rounded to float32 before anything is added to them,

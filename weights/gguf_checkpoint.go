@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -16,9 +17,12 @@ import (
 
 // ggufArchitectures are the names of the architectures.
 var ggufArchitectures = map[string]string{
-	"llama": "LlamaForCausalLM",
-	"qwen2": "Qwen2ForCausalLM",
-	"qwen3": "Qwen3ForCausalLM",
+	"glm4moe":  "Glm4MoeForCausalLM",
+	"gpt-oss":  "GptOssForCausalLM",
+	"llama":    "LlamaForCausalLM",
+	"qwen2":    "Qwen2ForCausalLM",
+	"qwen3":    "Qwen3ForCausalLM",
+	"qwen3moe": "Qwen3MoeForCausalLM",
 }
 
 // ggufNames and ggufLayerNames are the parts of tensors' names, which the
@@ -41,6 +45,12 @@ var ggufLayerNames = map[string]string{
 	"ffn_gate":    "mlp.gate_proj",
 	"ffn_up":      "mlp.up_proj",
 	"ffn_down":    "mlp.down_proj",
+
+	"post_attention_norm": "post_attention_layernorm",
+	"ffn_gate_inp":        "mlp.gate",
+	"ffn_gate_shexp":      "mlp.shared_experts.gate_proj",
+	"ffn_up_shexp":        "mlp.shared_experts.up_proj",
+	"ffn_down_shexp":      "mlp.shared_experts.down_proj",
 }
 
 // ggufRopeFactors is the tensor that the frequencies are divided by: how files
@@ -50,7 +60,7 @@ const ggufRopeFactors = "rope_freqs.weight"
 // ggufRefused are settings of an architecture that change what it computes and
 // have no place in the config.json of these.
 var ggufRefused = []string{
-	"expert_count", "attention.sliding_window", "attention.scale", "attention.max_alibi_bias", "attention.clamp_kqv",
+	"attention.scale", "attention.max_alibi_bias", "attention.clamp_kqv",
 	"attn_logit_softcapping", "final_logit_softcapping", "logit_scale", "embedding_scale", "residual_scale", "rope.scale_linear",
 }
 
@@ -59,6 +69,8 @@ type ggufFile struct {
 	metadata ggufMetadata
 	tensors  map[string]*Tensor // by their names in the file
 	arch     string
+
+	expertTensors int // made so far
 }
 
 // checkpoint returns the files and the tensors of the checkpoint.
@@ -67,15 +79,12 @@ func (metadata ggufMetadata) checkpoint(tensors []*Tensor) (files map[string][]b
 	for _, t := range tensors {
 		g.tensors[t.Name] = t
 	}
-	if n, err := metadata.integer("split.count"); err == nil && n > 1 {
-		return nil, nil, fmt.Errorf("split.count: the model is split over %d files, which is not supported; merge them with llama-gguf-split", n)
-	}
 	if g.arch, err = metadata.text("general.architecture"); err != nil {
 		return nil, nil, err
 	}
 	architecture, ok := ggufArchitectures[g.arch]
 	if !ok {
-		return nil, nil, fmt.Errorf("general.architecture: %q is not supported; supported are llama, qwen2, qwen3", g.arch)
+		return nil, nil, fmt.Errorf("general.architecture: %q is not supported; supported are %s", g.arch, strings.Join(slices.Sorted(maps.Keys(ggufArchitectures)), ", "))
 	}
 	config, err := g.config(architecture)
 	if err != nil {
@@ -112,6 +121,10 @@ func (metadata ggufMetadata) checkpoint(tensors []*Tensor) (files map[string][]b
 				t.unpair(kvHeads)
 			}
 		}
+		if experts := g.experts(t); experts != nil {
+			renamed = append(renamed, experts...)
+			continue
+		}
 		t.Name = originalName(t.Name)
 		renamed = append(renamed, t)
 	}
@@ -126,6 +139,12 @@ func originalName(name string) string {
 		if to, ok := ggufNames[part]; ok {
 			return to + suffix
 		}
+	} else if part == "attn_sinks" && suffix == ".weight" {
+		return "model.layers." + layer + ".self_attn.sinks"
+	} else if part == "exp_probs_b" && suffix == ".bias" {
+		return "model.layers." + layer + ".mlp.gate.e_score_correction_bias"
+	} else if strings.HasPrefix(part, "nextn.") {
+		return "model.layers." + layer + "." + part + suffix
 	} else if to, ok := ggufLayerNames[part]; ok {
 		return "model.layers." + layer + "." + to + suffix
 	}
@@ -231,6 +250,8 @@ func (g *ggufFile) config(architecture string) (map[string]any, error) {
 		case errors.Is(err, errGGUFMissing):
 		case err != nil:
 			return nil, err
+		case name == "rope.dimension_count" && g.arch == "glm4moe" && n > 0 && c["head_dim"].(int64) > 0:
+			c["partial_rotary_factor"] = float64(n) / float64(c["head_dim"].(int64))
 		case n != c["head_dim"]:
 			return nil, fmt.Errorf("%s: %d, but heads have %d; not supported", key(name), n, c["head_dim"])
 		}
@@ -244,7 +265,7 @@ func (g *ggufFile) config(architecture string) (map[string]any, error) {
 		return nil, err
 	}
 	c["rms_norm_eps"], c["rope_parameters"] = finite(eps), rope
-	return c, nil
+	return c, g.mixture(c, key)
 }
 
 // rope writes rope_parameters.
@@ -285,6 +306,9 @@ func (g *ggufFile) rope(key func(string) string) (map[string]any, error) {
 		return nil, fmt.Errorf("%s: %q is not supported", key("rope.scaling.type"), kind)
 	}
 	rope["rope_type"] = kind
+	if g.arch == "gpt-oss" {
+		rope["truncate"] = false // as its makers have it; there is no place for it in the file
+	}
 	for _, field := range []struct{ to, from string }{
 		{"factor", "rope.scaling.factor"},
 		{"original_max_position_embeddings", "rope.scaling.original_context_length"},
@@ -311,159 +335,4 @@ func finite(v float64) any {
 		return nil
 	}
 	return v
-}
-
-// ggufVocabulary is the tokenizer of a file.
-type ggufVocabulary struct {
-	pre    ggufPreTokenizer
-	tokens []string
-	kinds  []int32
-	merges []string
-	ends   []int64
-	config map[string]any // tokenizer_config.json
-}
-
-// ggufPreTokenizer is what a name of tokenizer.ggml.pre means.
-type ggufPreTokenizer struct {
-	pattern      string // of words; GPT-2's where empty
-	nfc          bool
-	ignoreMerges bool
-}
-
-const (
-	wordsBefore = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|`
-	wordsAfter  = `| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-)
-
-var ggufPreTokenizers = map[string]ggufPreTokenizer{
-	"gpt-2":            {},
-	"qwen2":            {pattern: wordsBefore + `\p{N}` + wordsAfter, nfc: true},
-	"deepseek-r1-qwen": {pattern: wordsBefore + `\p{N}` + wordsAfter},
-	"llama-bpe":        {pattern: wordsBefore + `\p{N}{1,3}` + wordsAfter, ignoreMerges: true},
-}
-
-// Kinds of tokens.
-const (
-	ggufTokenNormal  = 1
-	ggufTokenControl = 3
-	ggufTokenAdded   = 4
-)
-
-// vocabulary reads the tokenizer.
-func (g *ggufFile) vocabulary() (v *ggufVocabulary, err error) {
-	m := g.metadata
-	model, err := m.text("tokenizer.ggml.model")
-	if err != nil {
-		return nil, err
-	}
-	if model != "gpt2" {
-		return nil, fmt.Errorf("tokenizer.ggml.model: %q is not supported, only gpt2, byte-level BPE, is", model)
-	}
-	pre, err := m.text("tokenizer.ggml.pre")
-	if err != nil {
-		return nil, err
-	}
-	v = &ggufVocabulary{config: make(map[string]any), ends: []int64{}}
-	var ok bool
-	if v.pre, ok = ggufPreTokenizers[pre]; !ok {
-		return nil, fmt.Errorf("tokenizer.ggml.pre: %q is not supported; supported are deepseek-r1-qwen, gpt-2, llama-bpe, qwen2", pre)
-	}
-	if v.tokens, err = m.texts("tokenizer.ggml.tokens"); err != nil {
-		return nil, err
-	}
-	if v.merges, err = m.texts("tokenizer.ggml.merges"); err != nil {
-		return nil, err
-	}
-	v.kinds, err = m.integers("tokenizer.ggml.token_type")
-	if errors.Is(err, errGGUFMissing) {
-		v.kinds, err = slices.Repeat([]int32{ggufTokenNormal}, len(v.tokens)), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(v.kinds) != len(v.tokens) {
-		return nil, fmt.Errorf("tokenizer.ggml.token_type: %d kinds of %d tokens", len(v.kinds), len(v.tokens))
-	}
-	for _, special := range []struct {
-		key  string
-		name string // in tokenizer_config.json
-		end  bool
-	}{
-		{"tokenizer.ggml.bos_token_id", "bos_token", false},
-		{"tokenizer.ggml.eos_token_id", "eos_token", true},
-		{"tokenizer.ggml.eot_token_id", "", true},
-		{"tokenizer.ggml.eom_token_id", "", true},
-	} {
-		id, err := m.integer(special.key)
-		if errors.Is(err, errGGUFMissing) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if id < 0 || id >= int64(len(v.tokens)) {
-			return nil, fmt.Errorf("%s: %d is not below the %d tokens", special.key, id, len(v.tokens))
-		}
-		if special.name != "" {
-			v.config[special.name] = v.tokens[id]
-		}
-		if special.end && !slices.Contains(v.ends, id) {
-			v.ends = append(v.ends, id)
-		}
-	}
-	switch template, err := m.text("tokenizer.chat_template"); {
-	case err == nil:
-		v.config["chat_template"] = template
-	case !errors.Is(err, errGGUFMissing):
-		return nil, err
-	}
-	return v, nil
-}
-
-// tokenizer is tokenizer.json. Control tokens are special; tokens that are neither
-// normal nor added are never written. Of the added tokens those are in the
-// vocabulary, too, that a merge makes.
-func (v *ggufVocabulary) tokenizer() (map[string]any, error) {
-	vocab := make(map[string]int, len(v.tokens))
-	merged := make(map[string]bool)
-	for id, kind := range v.kinds {
-		if kind == ggufTokenControl || kind == ggufTokenAdded {
-			merged[v.tokens[id]] = false
-		}
-	}
-	for _, merge := range v.merges {
-		left, right, _ := strings.Cut(merge, " ")
-		if _, ok := merged[left+right]; ok {
-			merged[left+right] = true
-		}
-	}
-	added := []map[string]any{}
-	for id, token := range v.tokens {
-		kind := v.kinds[id]
-		if kind == ggufTokenNormal || merged[token] {
-			if other, ok := vocab[token]; ok {
-				return nil, fmt.Errorf("tokenizer.ggml.tokens: %d and %d are both %q", other, id, token)
-			}
-			vocab[token] = id
-		}
-		if kind == ggufTokenControl || kind == ggufTokenAdded {
-			added = append(added, map[string]any{"id": id, "content": token, "special": kind == ggufTokenControl})
-		}
-	}
-	bytes := map[string]any{"type": "ByteLevel", "add_prefix_space": false, "use_regex": v.pre.pattern == ""}
-	words := bytes
-	if v.pre.pattern != "" {
-		split := map[string]any{"type": "Split", "pattern": map[string]any{"Regex": v.pre.pattern}, "behavior": "Isolated"}
-		words = map[string]any{"type": "Sequence", "pretokenizers": []any{split, bytes}}
-	}
-	t := map[string]any{
-		"added_tokens":  added,
-		"pre_tokenizer": words,
-		"decoder":       map[string]any{"type": "ByteLevel"},
-		"model":         map[string]any{"type": "BPE", "vocab": vocab, "merges": v.merges, "ignore_merges": v.pre.ignoreMerges},
-	}
-	if v.pre.nfc {
-		t["normalizer"] = map[string]any{"type": "NFC"}
-	}
-	return t, nil
 }

@@ -328,7 +328,7 @@ func TestGGUFRefusesModel(t *testing.T) {
 		change map[string]any
 		want   string
 	}{
-		{"gemma", nil, `general.architecture: "gemma" is not supported; supported are llama, qwen2, qwen3`},
+		{"gemma", nil, `general.architecture: "gemma" is not supported; supported are glm4moe, gpt-oss, llama, qwen2, qwen3, qwen3moe`},
 		{"llama", map[string]any{"general.architecture": nil}, "general.architecture: missing"},
 		{"llama", map[string]any{"general.architecture": uint32(1)}, "general.architecture: not a text"},
 		{"llama", map[string]any{"llama.block_count": nil}, "llama.block_count: missing"},
@@ -340,7 +340,7 @@ func TestGGUFRefusesModel(t *testing.T) {
 		{"llama", map[string]any{"llama.expert_count": uint32(8)}, "llama.expert_count: not supported"},
 		{"llama", map[string]any{"llama.attention.sliding_window": uint32(8)}, "llama.attention.sliding_window: not supported"},
 		{"llama", map[string]any{"llama.rope.scaling.type": "longrope"}, `llama.rope.scaling.type: "longrope"`},
-		{"llama", map[string]any{"split.count": uint32(3)}, "split.count: the model is split over 3 files"},
+		{"llama", map[string]any{"split.count": uint32(3)}, "split.count: 3 parts, which the name of the file does not say"},
 		{"qwen2", map[string]any{"tokenizer.ggml.model": "llama"}, `tokenizer.ggml.model: "llama" is not supported`},
 		{"qwen2", map[string]any{"tokenizer.ggml.pre": "smaug-bpe"}, `tokenizer.ggml.pre: "smaug-bpe" is not supported`},
 		{"qwen2", map[string]any{"tokenizer.ggml.tokens": []string{"a", "b", "a", "c", "d", "e"}}, `tokenizer.ggml.tokens: 0 and 2 are both "a"`},
@@ -365,6 +365,8 @@ func FuzzGGUF(f *testing.F) {
 	f.Add(smallGGUF("llama", nil).add("blk.0.attn_q.weight", 8, 34*8, 32, 8).add("blk.0.attn_k.bias", 0, 32, 8).bytes())
 	f.Add(smallGGUF("qwen3", map[string]any{"qwen3.rope.scaling.type": "yarn", "qwen3.rope.scaling.factor": float32(4)}).add("q", 14, 210*2, 256, 2).bytes())
 	f.Add(smallGGUF("qwen2", nil).add("q", 12, 144*6, 256, 2, 3).add("r", 2, 18, 32).add("s", 13, 176, 256).add("t", 7, 24, 32).bytes())
+	mixture := map[string]any{"qwen3moe.expert_count": uint32(3), "qwen3moe.expert_used_count": uint32(2), "qwen3moe.expert_feed_forward_length": uint32(4)}
+	f.Add(smallGGUF("qwen3moe", mixture).add("blk.0.ffn_gate_exps.weight", 39, 17*12, 32, 4, 3).add("blk.0.ffn_up_exps.bias", 0, 48, 4, 3).bytes())
 	f.Add((&ggufWriter{}).add("a", 0, 4, 1<<30, 1<<30, 1<<30).bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		metadata, tensors, err := parseGGUF(data)

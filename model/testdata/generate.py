@@ -1,7 +1,8 @@
-"""Makes the golden files beside it from the reference implementation.
+"""Makes the golden files beside it from the reference implementation, of one part
+or of all, and of the checkpoints of given names or of all.
 
     pip install torch transformers tokenizers safetensors numpy jinja2
-    python generate.py [checkpoints] [ropes] [experts] [classifiers] [fp8] [mxfp4] [chats]
+    python generate.py [checkpoints] [ropes] [experts] [classifiers] [fp8] [mxfp4] [chats] [NAME]...
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, the positions whose logits are kept,
@@ -33,6 +34,7 @@ BASE = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_atten
             max_position_embeddings=512, rms_norm_eps=1e-5, eos_token_id=0, bos_token_id=None, pad_token_id=None)
 PROMPT, GREEDY = 150, 64
 EVERY = 6  # row of logits has hidden states, too
+ONLY = []  # the checkpoints to make; all if empty
 PLAIN = dict(attn_implementation="eager", experts_implementation="eager")  # as the papers have it
 
 
@@ -48,9 +50,10 @@ def tiny_tokenizer(path):
         json.dump(json.loads(tok.to_str()), f, ensure_ascii=False, separators=(",", ":"))
 
 
-def checkpoint(name, *args, **kwargs):
-    """Writes a checkpoint with the first seed whose greedy tokens are beyond doubt."""
-    seed = 1
+def checkpoint(name, *args, seed=1, **kwargs):
+    """Writes a checkpoint with the first seed, from the given one on, whose greedy tokens are beyond doubt."""
+    if ONLY and name not in ONLY:
+        return
     while not write_checkpoint(name, seed, *args, **kwargs):
         seed += 1
 
@@ -275,31 +278,32 @@ def experts():
     from transformers import (Glm4MoeConfig, Glm4MoeForCausalLM, GptOssConfig, GptOssForCausalLM,
                               Qwen3MoeConfig, Qwen3MoeForCausalLM)
     rope = lambda theta: {"rope_type": "default", "rope_theta": theta}
-    # One KV head, heads wider than hidden_size/heads, a dense layer among the others, shards.
+    # One KV head, heads wider than hidden_size/heads, shards.
     checkpoint("qwen3moe-bf16-sharded", Qwen3MoeConfig(**{**BASE, "num_hidden_layers": 3}, num_key_value_heads=1, head_dim=16,
-               num_experts=8, num_experts_per_tok=2, moe_intermediate_size=16, mlp_only_layers=[1], norm_topk_prob=True,
+               num_experts=8, num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True,
                tie_word_embeddings=False, rope_parameters=rope(1e6)), Qwen3MoeForCausalLM, torch.bfloat16, shard_size="60KB")
-    # Sizes that no vector width divides, biases, weights that are not normalised, every layer with a window.
+    # Sizes that no vector width divides, biases, weights that are not normalised, a dense layer, windows.
     def older(config):
         config["num_experts"] = config.pop("num_local_experts")
         return old_style(config)
     checkpoint("qwen3moe-f32-windows", Qwen3MoeConfig(**{**BASE, "hidden_size": 30, "intermediate_size": 37, "num_attention_heads": 3},
-               num_key_value_heads=3, head_dim=16, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=13, norm_topk_prob=False,
-               attention_bias=True, use_sliding_window=True, sliding_window=50, tie_word_embeddings=True, rope_parameters=rope(1e4)),
+               num_key_value_heads=3, head_dim=16, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=13, mlp_only_layers=[0],
+               norm_topk_prob=False, attention_bias=True, use_sliding_window=True, sliding_window=50, tie_word_embeddings=True, rope_parameters=rope(1e4)),
                Qwen3MoeForCausalLM, torch.float32, edit=older)
     # Groups, a shared expert, biases of queries, keys and values, half of a head rotated, a layer of no use.
     checkpoint("glm4moe-bf16-groups", Glm4MoeConfig(**{**BASE, "num_hidden_layers": 3}, num_key_value_heads=2, head_dim=16,
                n_routed_experts=8, num_experts_per_tok=2, moe_intermediate_size=16, n_group=4, topk_group=2, routed_scaling_factor=1.5,
                first_k_dense_replace=1, attention_bias=True, use_qk_norm=False, tie_word_embeddings=False,
                rope_parameters={**rope(1e6), "partial_rotary_factor": 0.5}), Glm4MoeForCausalLM, torch.bfloat16, more=predicting_layer(3, 2))
-    # Normalised queries and keys, a quarter of a head rotated, two shared experts, the older config.json.
+    # Normalised queries and keys, a quarter of a head rotated, two shared experts, the older config.json. With
+    # the first seed an expert is within a rounding of another, and chosen or not depending on how one rounds.
     def oldest(config):
         config["partial_rotary_factor"] = config["rope_parameters"].pop("partial_rotary_factor")
         return old_style(config)
     checkpoint("glm4moe-f32-shared", Glm4MoeConfig(**{**BASE, "hidden_size": 30, "num_attention_heads": 2}, num_key_value_heads=1, head_dim=32,
                n_routed_experts=5, num_experts_per_tok=3, moe_intermediate_size=13, n_shared_experts=2, norm_topk_prob=False,
                first_k_dense_replace=0, use_qk_norm=True, tie_word_embeddings=True,
-               rope_parameters={**rope(1e4), "partial_rotary_factor": 0.25}), Glm4MoeForCausalLM, torch.float32, edit=oldest)
+               rope_parameters={**rope(1e4), "partial_rotary_factor": 0.25}), Glm4MoeForCausalLM, torch.float32, edit=oldest, seed=2)
     # A window shorter than the prompt in every other layer, one KV head, the config.json as published.
     def published(config):
         config["num_experts"] = config["num_local_experts"]
@@ -428,5 +432,6 @@ def chats():
 
 if __name__ == "__main__":
     parts = {"checkpoints": checkpoints, "ropes": ropes, "experts": experts, "classifiers": classifiers, "fp8": fp8, "mxfp4": mxfp4, "chats": chats}
-    for part in sys.argv[1:] or parts:
+    ONLY = [name for name in sys.argv[1:] if name not in parts]
+    for part in [name for name in sys.argv[1:] if name in parts] or parts:
         parts[part]()
