@@ -59,7 +59,7 @@ stopped by a schedule, to measure memory and speed on any checkpoint.`,
 	flags.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")
 	cmd.MarkFlagsMutuallyExclusive("questions", "question")
 	cmd.MarkFlagsOneRequired("questions", "question")
-	cmd.AddCommand(a.benchServeCommand())
+	cmd.AddCommand(a.benchServeCommand(), a.speedCommand())
 	return cmd
 }
 

@@ -125,3 +125,24 @@ func TestCompareMemory(t *testing.T) {
 		t.Errorf("rows %v; want every step", got)
 	}
 }
+
+// TestRealSpeed measures the smallest shape with one thread, as JSON.
+func TestRealSpeed(t *testing.T) {
+	code, stdout, stderr := runReal(t, "bench", "speed", "--model", "random:tiny", "--threads", "1", "--kv-dtype", "bf16", "-k", "1,2", "--prompt", "20", "--new", "6", "--json")
+	var got struct {
+		DType   string `json:"dtype"`
+		KVDType string `json:"kv_dtype"`
+		Decode  []struct {
+			K          int     `json:"k"`
+			TokensPerS float64 `json:"tokens_s"`
+		} `json:"decode"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); code != 0 || err != nil || len(got.Decode) != 2 || got.Decode[1].K != 2 || got.Decode[1].TokensPerS <= 0 || got.DType != "f32" || got.KVDType != "bf16" {
+		t.Errorf("code %d, %v, %+v, stderr %q; want two rows of f32 weights and bf16 KV", code, err, got, stderr)
+	}
+	for _, args := range [][]string{{"-k", "0"}, {"--prompt", "1"}, {"--new", "3"}, {"--repeat", "0"}, {"--dtype", "q8"}, {"--kv-dtype", "int4"}} {
+		if code, _, _ := runReal(t, append([]string{"bench", "speed", "--model", "random:tiny"}, args...)...); code != 2 {
+			t.Errorf("%q: code %d; want 2", args, code)
+		}
+	}
+}
