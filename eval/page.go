@@ -112,11 +112,11 @@ func (p *plot) key(policies []pagePolicy) {
 // accuracyPlot is accuracy against tokens, the judge's included, over the curve of
 // plain voting.
 func (r *Report) accuracyPlot(policies []pagePolicy) *plot {
-	low, high, most := 1.0, 0.0, 0.0
+	low, high, least, most := 1.0, 0.0, math.Inf(1), 1.0
 	take := func(m Mean, tokens float64) {
-		if m.Mean.Known() {
+		if m.Mean.Known() && tokens > 0 {
 			low, high = min(low, float64(m.Low)), max(high, float64(m.High))
-			most = max(most, tokens)
+			least, most = min(least, tokens), max(most, tokens)
 		}
 	}
 	for _, v := range r.Voting {
@@ -129,7 +129,7 @@ func (r *Report) accuracyPlot(policies []pagePolicy) *plot {
 		low, high = 0, 1
 	}
 	low, high = math.Max(0, math.Floor(low*20-0.2)/20), math.Min(1, math.Ceil(high*20+0.2)/20)
-	plot := newPlot("Accuracy against tokens", "tokens of a question, the judge's at their relative cost", "accuracy", 0, most*1.04, low, high,
+	plot := newLogPlot("Accuracy against tokens", "tokens of a question, the judge's at their relative cost (logarithmic)", "accuracy", min(least, most)*0.85, most*1.12, low, high,
 		count, func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) })
 	var curve []xy
 	for _, v := range r.Voting {
@@ -143,7 +143,7 @@ func (r *Report) accuracyPlot(policies []pagePolicy) *plot {
 		}
 	}
 	for _, q := range policies {
-		if q.Accuracy.Mean.Known() {
+		if q.Accuracy.Mean.Known() && q.Tokens.Total() > 0 {
 			plot.dot(xy{q.Tokens.Total(), float64(q.Accuracy.Mean)}, float64(q.Accuracy.Low), float64(q.Accuracy.High), q.Class,
 				fmt.Sprintf("%s: %s with %s tokens", q.Label, share(q.Accuracy), count(q.Tokens.Total())))
 		}

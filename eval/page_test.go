@@ -178,6 +178,19 @@ func TestPageOfLittle(t *testing.T) {
 	}
 }
 
+func TestLogTicks(t *testing.T) {
+	for _, c := range []struct {
+		a, b float64
+		want string
+	}{
+		{437, 28009, "[500 1000 2000 5000 10000 20000]"}, {1, 10, "[1 2 5 10]"}, {0.3, 3, "[0.5 1 2]"}, {6, 7, "[]"},
+	} {
+		if s := fmt.Sprint(logTicks(c.a, c.b)); s != c.want {
+			t.Errorf("logTicks(%v, %v) = %s; want %s", c.a, c.b, s, c.want)
+		}
+	}
+}
+
 func TestTicks(t *testing.T) {
 	for _, c := range []struct {
 		a, b float64

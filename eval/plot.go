@@ -24,6 +24,7 @@ var plotStyle string
 type plot struct {
 	b              strings.Builder
 	x0, x1, y0, y1 float64 // data at the edges
+	xLog           bool    // x is on a logarithmic scale; x0 is above 0
 }
 
 const (
@@ -33,7 +34,7 @@ const (
 	plotInnerW, plotInnerH = plotWidth - plotLeft - plotRight, plotHeight - plotTop - plotBottom
 )
 
-// newPlot draws the frame of a plot. format writes a tick.
+// newPlot draws the frame of a plot. The formats write a tick.
 func newPlot(title, xLabel, yLabel string, x0, x1, y0, y1 float64, xFormat, yFormat func(float64) string) *plot {
 	if !(x1 > x0) {
 		x1 = x0 + 1
@@ -42,22 +43,39 @@ func newPlot(title, xLabel, yLabel string, x0, x1, y0, y1 float64, xFormat, yFor
 		y1 = y0 + 1
 	}
 	p := &plot{x0: x0, x1: x1, y0: y0, y1: y1}
+	p.frame(title, xLabel, yLabel, ticks(x0, x1, 6), xFormat, yFormat)
+	return p
+}
+
+// newLogPlot draws the frame of a plot whose x is above 0 and on a logarithmic
+// scale.
+func newLogPlot(title, xLabel, yLabel string, x0, x1, y0, y1 float64, xFormat, yFormat func(float64) string) *plot {
+	p := &plot{x0: x0, x1: x1, y0: y0, y1: y1, xLog: true}
+	p.frame(title, xLabel, yLabel, logTicks(x0, x1), xFormat, yFormat)
+	return p
+}
+
+func (p *plot) frame(title, xLabel, yLabel string, xTicks []float64, xFormat, yFormat func(float64) string) {
 	fmt.Fprintf(&p.b, `<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, plotWidth, plotHeight, html.EscapeString(title))
-	for _, t := range ticks(y0, y1, 5) {
+	for _, t := range ticks(p.y0, p.y1, 5) {
 		fmt.Fprintf(&p.b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, plotLeft, plotWidth-plotRight, p.y(t), p.y(t))
 		p.text(plotLeft-8, p.y(t)+4, "tick end", yFormat(t))
 	}
-	for _, t := range ticks(x0, x1, 6) {
+	for _, t := range xTicks {
 		fmt.Fprintf(&p.b, `<line class="mark" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, p.x(t), p.x(t), plotTop+plotInnerH, plotTop+plotInnerH+4)
 		p.text(p.x(t), plotTop+plotInnerH+18, "tick middle", xFormat(t))
 	}
 	fmt.Fprintf(&p.b, `<line class="axis" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, plotLeft, plotWidth-plotRight, plotTop+plotInnerH, plotTop+plotInnerH)
 	p.text(plotLeft+plotInnerW/2, plotHeight-8, "label middle", xLabel)
 	fmt.Fprintf(&p.b, `<text class="label middle" transform="rotate(-90 14 %.1f)" x="14" y="%.1f">%s</text>`, plotTop+plotInnerH/2, plotTop+plotInnerH/2, html.EscapeString(yLabel))
-	return p
 }
 
-func (p *plot) x(v float64) float64 { return plotLeft + (v-p.x0)/(p.x1-p.x0)*plotInnerW }
+func (p *plot) x(v float64) float64 {
+	if p.xLog {
+		return plotLeft + math.Log(v/p.x0)/math.Log(p.x1/p.x0)*plotInnerW
+	}
+	return plotLeft + (v-p.x0)/(p.x1-p.x0)*plotInnerW
+}
 func (p *plot) y(v float64) float64 {
 	return plotTop + plotInnerH - (v-p.y0)/(p.y1-p.y0)*plotInnerH
 }
@@ -112,6 +130,19 @@ func (p *plot) file() string {
 	head, drawn, _ := strings.Cut(p.b.String(), ">")
 	return fmt.Sprintf("%s xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" font-family=\"system-ui, sans-serif\">\n<style>\n%s</style>\n<rect width=\"100%%\" height=\"100%%\" fill=\"var(--card)\"/>\n%s</svg>\n",
 		head, plotWidth, plotHeight, plotStyle, strings.ReplaceAll(drawn, "><", ">\n<"))
+}
+
+// logTicks are 1, 2 and 5 times the powers of ten from a to b, a above 0.
+func logTicks(a, b float64) []float64 {
+	var list []float64
+	for power := math.Pow(10, math.Floor(math.Log10(a))); power <= b; power *= 10 {
+		for _, m := range []float64{1, 2, 5} {
+			if t := m * power; a <= t && t <= b {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
 }
 
 // ticks are about n round numbers from a to b.
