@@ -15,48 +15,6 @@ import (
 // ErrSynthetic is returned for the name of no synthetic checkpoint.
 var ErrSynthetic = errors.New("no such synthetic checkpoint")
 
-// shape is the config of a published model, so far as it makes work.
-type shape struct {
-	architecture                 string
-	hidden, intermediate, layers int
-	heads, kvHeads, headDim      int
-	vocab, positions             int
-	theta                        float64
-	tied                         bool
-	scaling                      map[string]any // rope_scaling
-}
-
-func qwen3Shape(hidden, intermediate, layers, heads int, tied bool) shape {
-	return shape{
-		architecture: "Qwen3ForCausalLM", hidden: hidden, intermediate: intermediate, layers: layers,
-		heads: heads, kvHeads: 8, headDim: 128, vocab: 151936, positions: 40960, theta: 1e6, tied: tied,
-	}
-}
-
-// shapes are those of the config.json of the models as published.
-var shapes = map[string]shape{
-	"qwen3-0.6b": qwen3Shape(1024, 3072, 28, 16, true),
-	"qwen3-1.7b": qwen3Shape(2048, 6144, 28, 16, true),
-	"qwen3-4b":   qwen3Shape(2560, 9728, 36, 32, true),
-	"qwen3-8b":   qwen3Shape(4096, 12288, 36, 32, false),
-	"qwen3-14b":  qwen3Shape(5120, 17408, 40, 40, false),
-	"qwen3-32b":  qwen3Shape(5120, 25600, 64, 64, false),
-	// Llama 3.1, which DeepSeek-R1-Distill-Llama-8B is made of.
-	"llama3-8b": {
-		architecture: "LlamaForCausalLM", hidden: 4096, intermediate: 14336, layers: 32,
-		heads: 32, kvHeads: 8, headDim: 128, vocab: 128256, positions: 131072, theta: 5e5,
-		scaling: map[string]any{
-			"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
-			"original_max_position_embeddings": 8192,
-		},
-	},
-	// Of no published model: what loads at once.
-	"tiny": {
-		architecture: "Qwen3ForCausalLM", hidden: 64, intermediate: 96, layers: 2,
-		heads: 4, kvHeads: 2, headDim: 16, vocab: 512, positions: 4096, theta: 1e4, tied: true,
-	},
-}
-
 // SyntheticNames lists the names that [Synthetic] knows.
 func SyntheticNames() []string { return slices.Sorted(maps.Keys(shapes)) }
 
@@ -76,13 +34,7 @@ func Synthetic(name string) (*weights.Checkpoint, error) {
 	if !ok {
 		return nil, fmt.Errorf("model: %w: %q; there are %s", ErrSynthetic, name, strings.Join(SyntheticNames(), ", "))
 	}
-	config, err := json.Marshal(map[string]any{
-		"architectures": []string{s.architecture},
-		"hidden_size":   s.hidden, "intermediate_size": s.intermediate, "num_hidden_layers": s.layers,
-		"num_attention_heads": s.heads, "num_key_value_heads": s.kvHeads, "head_dim": s.headDim,
-		"vocab_size": s.vocab, "max_position_embeddings": s.positions, "tie_word_embeddings": s.tied,
-		"rms_norm_eps": 1e-6, "rope_theta": s.theta, "rope_scaling": s.scaling,
-	})
+	config, err := json.Marshal(s.config())
 	if err != nil {
 		return nil, fmt.Errorf("model: synthetic checkpoint %q: %w", name, err)
 	}
@@ -92,7 +44,7 @@ func Synthetic(name string) (*weights.Checkpoint, error) {
 	}
 	var tensors []*weights.Tensor
 	generate := func(tensor string, shape ...int) *weights.Tensor {
-		tensors = append(tensors, weights.Generated(tensor, shape, randomRows(uint64(len(tensors)), shape)))
+		tensors = append(tensors, weights.Generated(tensor, shape, randomRows(tensor, uint64(len(tensors)), shape)))
 		return nil
 	}
 	c.globals(generate)
@@ -111,17 +63,22 @@ func Synthetic(name string) (*weights.Checkpoint, error) {
 const syntheticJudge = `{"head": "1: ", "mid": "\n2: ", "tail": "\nsame: ", "same": "y", "different": "n",
 	"checkpoint": {"tokens": 500, "words": 25}, "threshold": 0.5}`
 
-// randomRows makes the rows of a weight: ones for a norm, and for a matrix numbers
-// of variance 1/columns, which keeps the size of what it is multiplied with.
+// randomRows makes the rows of a weight: ones for a norm, zeros for a bias or a sink,
+// and for a matrix numbers of variance 1/columns, which keeps the size of what it is
+// multiplied with.
 //
 // Number j of row i is a hash of (tensor, i, j), that of SplitMix64 (Steele, Lea
 // and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), so
 // rows can be made in any order and in parallel.
-func randomRows(tensor uint64, shape []int) func(i int, dst []float32) {
+func randomRows(name string, tensor uint64, shape []int) func(i int, dst []float32) {
 	if len(shape) == 1 {
+		constant := float32(0)
+		if strings.HasSuffix(name, "norm.weight") {
+			constant = 1
+		}
 		return func(_ int, dst []float32) {
 			for j := range dst {
-				dst[j] = 1
+				dst[j] = constant
 			}
 		}
 	}

@@ -15,7 +15,8 @@ func TestSyntheticShapes(t *testing.T) {
 	for name, want := range map[string]int64{
 		"qwen3-0.6b": 596_049_920, "qwen3-1.7b": 1_720_574_976, "qwen3-4b": 4_022_468_096,
 		"qwen3-8b": 8_190_735_360, "qwen3-14b": 14_768_307_200, "qwen3-32b": 32_762_123_264,
-		"llama3-8b": 8_030_261_248,
+		"llama3-8b": 8_030_261_248, "qwq-32b": 32_763_876_352,
+		"qwen3-30b-a3b": 30_532_122_624, "gpt-oss-20b": 20_914_757_184, "gpt-oss-120b": 116_829_156_672,
 	} {
 		c, err := Synthetic(name)
 		if err != nil {
@@ -99,7 +100,7 @@ func TestRandomRows(t *testing.T) {
 	const cols = 999
 	row := func(tensor uint64, i int) []float32 {
 		dst := make([]float32, cols)
-		randomRows(tensor, []int{10, cols})(i, dst)
+		randomRows("w", tensor, []int{10, cols})(i, dst)
 		return dst
 	}
 	if !slices.Equal(row(3, 5), row(3, 5)) {

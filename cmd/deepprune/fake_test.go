@@ -34,10 +34,10 @@ func (p *fakePair) Text(ids []int32) string { return strconv.Itoa(len(ids)) }
 func (p *fakePair) Describe() description {
 	return description{
 		Device: kernels.Info{Kind: "cpu", Name: "a processor", Kernels: "go", Threads: 2},
-		Reasoner: modelDescription{Name: "embedded", Architecture: "Qwen3ForCausalLM", Parameters: 4_200_000,
+		Reasoner: modelDescription{Name: "embedded", Architecture: "Qwen3ForCausalLM", Parameters: 4_200_000, Active: 4_200_000,
 			Layers: 6, Context: 1024, LoadedContext: 1024, FileBytes: 8 << 20, LoadedDType: "f32", LoadedBytes: 16 << 20, KVBytesPerToken: 6 << 10,
 			DTypes: map[string]int64{"BF16": 4_000_000, "F32": 200_000}},
-		Judge: &modelDescription{Name: "embedded", Architecture: "Qwen3ForCausalLM", Parameters: 1_300_000,
+		Judge: &modelDescription{Name: "embedded", Architecture: "Qwen3ForCausalLM", Parameters: 1_300_000, Active: 1_300_000,
 			Layers: 4, Context: 1024, FileBytes: 2_600_000, KVBytesPerToken: 2 << 10},
 	}
 }

@@ -127,8 +127,9 @@ func (i *info) write(w io.Writer) error {
 			return
 		}
 		row(label, figures.Line(m.Name)+"  "+figures.Line(m.Architecture))
-		row("", fmt.Sprintf("%s parameters (%s), %s, context %s", figures.Count(m.Parameters), figures.Line(m.dtypes()),
-			figures.Plural(m.Layers, "layer", "layers"), figures.Count(m.Context)))
+		row("", fmt.Sprintf("%s parameters%s (%s), %s%s, context %s", figures.Count(m.Parameters), m.active(), figures.Line(m.dtypes()),
+			figures.Plural(m.Layers, "layer", "layers"), m.windows(), figures.Count(m.Context)))
+		row("", "takes "+m.bytesAs())
 		row("", fmt.Sprintf("%s in files, %s loaded as %s, %s of KV per token",
 			figures.Bytes(m.FileBytes), figures.Bytes(m.LoadedBytes), m.LoadedDType, figures.Bytes(m.KVBytesPerToken)))
 	}
@@ -151,6 +152,31 @@ func (i *info) write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// active tells how many of the parameters a token is computed with, if not all.
+func (m *modelDescription) active() string {
+	if m.Active == m.Parameters {
+		return ""
+	}
+	return fmt.Sprintf(", %s active,", figures.Count(m.Active))
+}
+
+// windows tells which layers attend to a window.
+func (m *modelDescription) windows() string {
+	if m.WindowedLayers == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d with a window of %s)", m.WindowedLayers, figures.Count(int64(m.Window)))
+}
+
+// bytesAs tells what the weights take in each format.
+func (m *modelDescription) bytesAs() string {
+	var all []string
+	for _, f := range kernels.Formats() {
+		all = append(all, figures.Bytes(m.BytesAs[f.String()])+" as "+f.String())
+	}
+	return strings.Join(all, ", ")
 }
 
 // dtypes writes the types of a checkpoint, or its one type.

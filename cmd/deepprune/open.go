@@ -63,14 +63,19 @@ type modelDescription struct {
 	Name            string           `json:"name"`
 	Architecture    string           `json:"architecture"`
 	Parameters      int64            `json:"parameters"`
-	DTypes          map[string]int64 `json:"dtypes"` // parameters of each type in the files
+	Active          int64            `json:"active_parameters"` // that a token is computed with
+	DTypes          map[string]int64 `json:"dtypes"`            // numbers of each type in the files
 	Layers          int              `json:"layers"`
 	Context         int              `json:"context"`
 	LoadedContext   int              `json:"loaded_context"` // the longest sequence that the device has it for
 	FileBytes       int64            `json:"file_bytes"`     // of the weights
 	LoadedDType     string           `json:"loaded_dtype"`   // how it keeps the weights
 	LoadedBytes     int64            `json:"loaded_bytes"`   // that they take
+	BytesAs         map[string]int64 `json:"bytes_as"`       // that they would take in each format
 	KVBytesPerToken int64            `json:"kv_bytes_per_token"`
+	// WindowedLayers attend to the last Window tokens alone. Their KV is kept all the same.
+	WindowedLayers int `json:"windowed_layers"`
+	Window         int `json:"window"`
 }
 
 // models is the pair that the flags name.
@@ -182,6 +187,8 @@ func (d *modelDescription) read(c *weights.Checkpoint, kept dtype) error {
 	*d = modelDescription{
 		Name: path.Base(c.Name()), Architecture: config.Architecture,
 		Layers: config.Layers, Context: config.MaxPositions,
+		Parameters: config.Parameters(), Active: config.ActiveParameters(),
+		BytesAs:         make(map[string]int64),
 		DTypes:          make(map[string]int64),
 		FileBytes:       c.FileBytes(),
 		LoadedContext:   config.DefaultContext(),
@@ -191,7 +198,15 @@ func (d *modelDescription) read(c *weights.Checkpoint, kept dtype) error {
 	}
 	for dtype, n := range c.Parameters() {
 		d.DTypes[string(dtype)] = n
-		d.Parameters += n
+	}
+	for _, f := range kernels.Formats() {
+		d.BytesAs[f.String()] = config.LoadedBytes(config.DefaultContext(), f)
+	}
+	for _, w := range config.Windows {
+		if w > 0 {
+			d.WindowedLayers++
+			d.Window = w
+		}
 	}
 	return nil
 }
