@@ -50,9 +50,7 @@ func (e *Engine) apply(g *Group, a prune.Action) error {
 			}
 		}
 		g.startLimit = 0
-		if e.judge != nil {
-			e.judge.forget(g)
-		}
+		e.forgetPairs(g)
 		return nil
 	}
 	if a.Trace < 0 || a.Trace >= len(g.traces) {
@@ -61,6 +59,9 @@ func (e *Engine) apply(g *Group, a prune.Action) error {
 	t := &g.traces[a.Trace]
 	switch a.Kind {
 	case prune.Judge:
+		if g.outside != nil {
+			return g.askOutside(a.Keeper, a.Trace, a.Checkpoint)
+		}
 		if e.judge == nil {
 			return fmt.Errorf("asked for a judge, there is none")
 		}
@@ -84,6 +85,14 @@ func (e *Engine) apply(g *Group, a prune.Action) error {
 		return fmt.Errorf("unknown action %d", a.Kind)
 	}
 	return nil
+}
+
+// forgetPairs drops what the judge has been asked for a group.
+func (e *Engine) forgetPairs(g *Group) {
+	g.outside.forget(g)
+	if e.judge != nil {
+		e.judge.forget(g)
+	}
 }
 
 // stop prunes a trace: its blocks and its slot are free when this returns.
@@ -144,6 +153,10 @@ func (e *Engine) endStalled() {
 		return
 	}
 	e.stalls = 0
+	if e.awaitsJudge() {
+		e.idle = true
+		return
+	}
 	for _, g := range e.groups {
 		if g.broken != nil || g.live == 0 && g.held == 0 && g.pairs == 0 && !g.canStart() {
 			return // reap will end it

@@ -105,7 +105,8 @@ type Engine struct {
 	groups  []*Group     // unfinished, in order of submission
 	running int          // traces that have a slot
 	steps   int64
-	stalls  int // turns in a row in which nothing ran, stopped or ended
+	idle    bool // nothing can go on before a JudgeFunc has answered
+	stalls  int  // turns in a row in which nothing ran, stopped or ended
 
 	batch        kernels.Batch
 	work         []work
@@ -265,6 +266,7 @@ const (
 	commandCancelTrace
 	commandDeadline
 	commandStats
+	commandVerdicts
 )
 
 type command struct {
@@ -273,6 +275,9 @@ type command struct {
 	trace int
 	at    time.Time  // of cancels: when it was asked
 	stats chan Stats // of stats: where the answer goes
+
+	scores []float64 // of verdicts: what a JudgeFunc said
+	err    error     // likewise
 }
 
 // send hands a command to the loop; false if the engine is closed.
@@ -313,11 +318,12 @@ func (e *Engine) loop() {
 // there is none; false when the engine closes.
 func (e *Engine) takeCommands() bool {
 	for {
-		if len(e.groups) == 0 {
+		if len(e.groups) == 0 || e.idle {
 			select {
 			case <-e.closing:
 				return false
 			case c := <-e.commands:
+				e.idle = false
 				e.carryOut(c)
 				continue
 			}
@@ -344,6 +350,10 @@ func (e *Engine) carryOut(c command) {
 		return
 	}
 	if g.finished {
+		return
+	}
+	if c.kind == commandVerdicts {
+		e.verdicts(g, c.scores, c.err)
 		return
 	}
 	switch c.kind {

@@ -15,8 +15,9 @@ func (e *Engine) endGroup(g *Group, rest prune.State, err error, warning string)
 			e.endTrace(t, rest)
 		}
 	}
-	if e.judge != nil {
-		e.judge.forget(g)
+	e.forgetPairs(g)
+	if g.outside != nil {
+		g.outside.cancel()
 	}
 	g.queue = g.queue[:0]
 	g.root.Release()

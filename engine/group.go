@@ -38,13 +38,15 @@ type Group struct {
 	snapshot    prune.Snapshot
 	queue       []prune.Event // for the decider
 	traces      []trace
-	startLimit  int  // traces below it may start
-	nextStart   int  // traces below it have started
-	slots       int  // traces that have a slot
-	held        int  // traces in state Held
-	live        int  // traces in state Running
-	pairs       int  // judge pairs under way
-	queued      bool // has had no slot yet, and counts as waiting
+	startLimit  int           // traces below it may start
+	nextStart   int           // traces below it have started
+	slots       int           // traces that have a slot
+	toCompute   int           // rows beside decode rows that the step could compute for it
+	held        int           // traces in state Held
+	live        int           // traces in state Running
+	outside     *outsideJudge // instead of the engine's; nil: that one
+	pairs       int           // judge pairs under way
+	queued      bool          // has had no slot yet, and counts as waiting
 	finished    bool
 	silent      bool  // events is closed
 	broken      error // a policy that misbehaved
@@ -111,7 +113,7 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 	if r.Policy == nil {
 		r.Policy = prune.None()
 	}
-	if r.Policy.NeedsJudge() && e.judge == nil {
+	if r.Policy.NeedsJudge() && e.judge == nil && r.Judge == nil {
 		return nil, fmt.Errorf("%w: policy %s needs a judge", ErrInvalid, r.Policy.Name())
 	}
 	prompt := r.Prompt
@@ -146,7 +148,7 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 	if r.PromptOnly {
 		generated = 0
 	}
-	if err := e.checkFits(len(prompt), generated, r.Policy); err != nil {
+	if err := e.checkFits(len(prompt), generated, &r); err != nil {
 		return nil, err
 	}
 	g := &Group{
@@ -167,11 +169,11 @@ func (e *Engine) newGroup(ctx context.Context, r Request) (*Group, error) {
 
 // checkFits refuses what could never run even alone: one trace at its longest
 // and, beside it, one pair of the judge.
-func (e *Engine) checkFits(prompt, generated int, policy prune.Policy) error {
+func (e *Engine) checkFits(prompt, generated int, r *Request) error {
 	// The root keeps its partly filled block while the trace writes a copy.
 	need := pageBytes(e.kv, blocksFor(prompt+generated)+1)
-	if policy.NeedsJudge() {
-		need += e.judge.pairBytes(policy.Checkpoints(), generated)
+	if r.Policy.NeedsJudge() && r.Judge == nil {
+		need += e.judge.pairBytes(r.Policy.Checkpoints(), generated)
 	}
 	if need > e.kv.Arena.Bytes() {
 		return fmt.Errorf("%w: a trace of %d tokens needs %d bytes of KV memory, there are %d", ErrTooLarge, prompt+generated, need, e.kv.Arena.Bytes())
@@ -199,6 +201,7 @@ func (e *Engine) accept(g *Group) {
 	g.startLimit = k
 	g.root = e.pool.NewSequence()
 	g.usage.PromptTokens = len(g.prompt)
+	g.outside = newOutsideJudge(g.ctx, &g.req)
 	e.groups = append(e.groups, g)
 	e.counts.GroupsAccepted++
 	e.counts.PromptTokens += int64(len(g.prompt))

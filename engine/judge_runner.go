@@ -94,13 +94,8 @@ func (r *judgeRunner) pairBytes(checkpoints []prune.Checkpoint, generated int) i
 
 // ask queues a pair.
 func (r *judgeRunner) ask(g *Group, keeper, trace, checkpoint int) error {
-	for _, i := range []int{keeper, trace} {
-		if i < 0 || i >= len(g.traces) {
-			return fmt.Errorf("asked to judge trace %d of %d", i, len(g.traces))
-		}
-		if t := &g.traces[i]; checkpoint < 0 || checkpoint >= len(g.checkpoints) || checkpoint >= len(t.marks) && !t.state.Ended() {
-			return fmt.Errorf("asked to judge trace %d, which has not reached checkpoint %d", i, checkpoint)
-		}
+	if err := g.checkPair(keeper, trace, checkpoint); err != nil {
+		return err
 	}
 	r.asked++
 	p := &pair{group: g, trace: trace, number: r.asked, keeper: r.prefix(g, keeper, checkpoint)}

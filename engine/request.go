@@ -16,6 +16,9 @@ type Request struct {
 	// Policy governs the group; nil means none.
 	Policy prune.Policy
 	Params Params
+	// Judge scores the pairs that the policy asks for, instead of the engine's judge;
+	// nil: that one does.
+	Judge JudgeFunc
 	// Seed is the seed of all random draws of the group.
 	Seed uint64
 	// Constraint is the language that the text of every trace belongs to; nil for

@@ -19,22 +19,71 @@ type work struct {
 	last  bool // the last row's logits are wanted
 }
 
-// assignSlots gives free slots to traces that wait for one: of the group that has
-// the fewest slots, the lowest index. So one group of many traces does not keep
-// others out.
+// assignSlots gives slots to traces that wait for one: of the group that has the
+// fewest, the lowest index. When all are taken the group that has the most gives one
+// up, of its highest index, as long as it keeps as many as the other then has. So a
+// group waits for its first slot at most until its prompt is computed and there is
+// room, however many traces others have, unless there are more groups than slots:
+// then the older ones come first. A trace that gave up its slot keeps its blocks and
+// goes on where it was.
 func (e *Engine) assignSlots() {
-	for e.running < e.opt.Slots {
+	limit := e.slotLimit()
+	for e.running > limit {
+		e.leaveSlot(e.mostSlots().lastWithSlot())
+	}
+	for {
 		var next *trace
 		for _, g := range e.groups {
 			if t := g.waiting(); t != nil && (next == nil || g.slots < next.group.slots) {
 				next = t
 			}
 		}
-		if next == nil || !e.hasRoom(next) {
+		if next == nil {
 			return
+		}
+		full := e.running >= limit
+		rich := e.mostSlots()
+		if full && (rich == nil || rich.slots <= next.group.slots+1) || !e.hasRoom(next) {
+			return
+		}
+		if full {
+			e.leaveSlot(rich.lastWithSlot())
 		}
 		e.begin(next)
 	}
+}
+
+// slotLimit is the traces that may decode in this step. While prompts wait, decode
+// rows leave them a quarter of the step.
+func (e *Engine) slotLimit() int {
+	for _, g := range e.groups {
+		if g.rootComputed < len(g.prompt)-1 {
+			return min(e.opt.Slots, e.opt.TokenBudget-e.opt.TokenBudget/4)
+		}
+	}
+	return e.opt.Slots
+}
+
+// mostSlots is the group that has the most slots, the youngest of several; nil if
+// none has any.
+func (e *Engine) mostSlots() *Group {
+	var most *Group
+	for _, g := range e.groups {
+		if g.slots > 0 && (most == nil || g.slots >= most.slots) {
+			most = g
+		}
+	}
+	return most
+}
+
+// lastWithSlot is the trace of the highest index that has a slot.
+func (g *Group) lastWithSlot() *trace {
+	for i := len(g.traces) - 1; i >= 0; i-- {
+		if g.traces[i].slot {
+			return &g.traces[i]
+		}
+	}
+	return nil
 }
 
 // waiting returns the lowest trace of the group that could use a slot.
@@ -116,36 +165,94 @@ func (e *Engine) dropBlocks(t *trace) int {
 	return n
 }
 
-// plan reserves blocks for the rows of a step: decode rows first, then prefill
-// chunks up to the token budget, oldest group first. Blocks that run out are
-// taken from younger traces, so the oldest always advances.
+// plan reserves blocks for the rows of a step: decode rows first, then chunks of
+// prompts and of what preempted traces have to compute again, up to the token
+// budget. Every group that has such work gets an equal share of what is left of the
+// budget, and what some of them do not need goes to the others, oldest first; so a
+// long prompt does not hold up those behind it. Blocks that run out are taken from
+// younger traces, so the oldest always advances.
 func (e *Engine) plan() {
 	e.work = e.work[:0]
 	e.scores = e.opt.Slots - e.running + scoredRows
-	budget := e.opt.TokenBudget
+	budget, waiting := e.opt.TokenBudget, 0
 	for _, g := range e.groups {
-		if g.slots == 0 {
-			continue
+		g.toCompute = max(0, len(g.prompt)-1-g.rootComputed)
+		if g.slots > 0 {
+			for i := range g.traces {
+				t := &g.traces[i]
+				if !t.slot {
+					continue
+				}
+				if n := t.pending(); n > 1 {
+					g.toCompute += n
+				} else if e.planTrace(t, 1) {
+					budget--
+				}
+			}
 		}
-		for i := range g.traces {
-			t := &g.traces[i]
-			if t.slot && t.pending() == 1 && e.planTrace(t, 1) {
-				budget--
+		if g.toCompute > 0 {
+			waiting++
+		}
+	}
+	if waiting == 0 {
+		return
+	}
+	// What the smaller ones leave of their shares is found from the smallest up, by
+	// asking for a share that all together can use.
+	share := e.fairShare(budget, waiting)
+	spare := budget
+	for _, g := range e.groups {
+		spare -= min(g.toCompute, share)
+	}
+	for _, g := range e.groups {
+		if g.toCompute > 0 {
+			own := min(g.toCompute, share)
+			more := min(g.toCompute-own, max(spare, 0))
+			spare -= more
+			e.planChunks(g, own+more)
+		}
+	}
+}
+
+// fairShare is the largest number of rows that every group may have at most so that
+// all together have no more than budget.
+func (e *Engine) fairShare(budget, waiting int) int {
+	share, left := 0, budget
+	for waiting > 0 && left >= waiting {
+		// Raise the share by what all that want more can have, and see who still does.
+		more := left / waiting
+		least := more
+		for _, g := range e.groups {
+			if g.toCompute > share {
+				least = min(least, g.toCompute-share)
+			}
+		}
+		left -= least * waiting
+		share += least
+		waiting = 0
+		for _, g := range e.groups {
+			if g.toCompute > share {
+				waiting++
 			}
 		}
 	}
-	for _, g := range e.groups {
-		if pending := len(g.prompt) - 1 - g.rootComputed; pending > 0 && budget > 0 {
-			if n := e.planRoot(g, min(pending, budget)); n > 0 {
-				budget -= n
-			}
-		}
-		for i := range g.traces {
-			t := &g.traces[i]
-			if t.slot && t.pending() > 1 && budget > 0 {
-				if n := min(t.pending(), budget); e.planTrace(t, n) {
-					budget -= n
-				}
+	return share
+}
+
+// planChunks reserves up to n rows of the prompt of a group and of its traces that
+// have more than one row to compute.
+func (e *Engine) planChunks(g *Group, n int) {
+	if pending := len(g.prompt) - 1 - g.rootComputed; pending > 0 && n > 0 {
+		n -= e.planRoot(g, min(pending, n))
+	}
+	if g.slots == 0 {
+		return
+	}
+	for i := range g.traces {
+		t := &g.traces[i]
+		if t.slot && n > 0 && t.pending() > 1 {
+			if rows := min(t.pending(), n); e.planTrace(t, rows) {
+				n -= rows
 			}
 		}
 	}

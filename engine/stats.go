@@ -158,7 +158,9 @@ func (e *Engine) snapshot() Stats {
 	}
 	if e.judge != nil {
 		s.Judge = poolUse(e.judge.pool, e.judge.kv.BlockBytes())
-		s.PairsWaiting = len(e.judge.pairs)
+	}
+	for _, g := range e.groups {
+		s.PairsWaiting += g.pairs
 	}
 	return s
 }

@@ -14,6 +14,7 @@ func (e *Engine) step() {
 	if e.judge != nil {
 		e.judge.dropStopped()
 	}
+	e.callJudges()
 	e.assignSlots()
 	e.plan()
 	if e.judge != nil {
@@ -24,6 +25,7 @@ func (e *Engine) step() {
 	if len(e.work) == 0 && !e.judge.hasWork() {
 		e.endStalled()
 		e.reap()
+		e.idle = e.idle && e.awaitsJudge()
 		e.show()
 		return
 	}

@@ -246,7 +246,11 @@ func walk(t testing.TB, m *Matcher, rng *rand.Rand, most int) string {
 			return string(text)
 		}
 		if n >= most {
-			return string(text) + m.shortest(s)
+			rest := m.shortest(s)
+			if rest == "" && !s.Accepting() {
+				return ""
+			}
+			return string(text) + rest
 		}
 		id := allowed[rng.IntN(len(allowed))]
 		if slices.Contains(m.v.ends, id) {
@@ -266,7 +270,7 @@ func (m *Matcher) shortest(s *State) string {
 	}
 	all := []step{{-1, 0, s}}
 	seen := map[*State]bool{s: true}
-	for i := 0; i < len(all) && i < 20_000; i++ {
+	for i := 0; i < len(all) && i < 4000; i++ {
 		if all[i].s.Accepting() {
 			var text []byte
 			for j := i; j > 0; j = all[j].from {
@@ -275,7 +279,7 @@ func (m *Matcher) shortest(s *State) string {
 			slices.Reverse(text)
 			return string(text)
 		}
-		for _, b := range []byte("\"}],:{[0123456789-.truefalsnTZP@\\ab/ \x80\x90\xa0") {
+		for _, b := range []byte("\"}],:{[0123456789-.abcdefghijklmnopqrstuvwxyzTZP@\\/\x80\x90\xa0\xa9\xc3") {
 			if to := m.Advance(all[i].s, int32(b)); to != nil && !seen[to] {
 				seen[to] = true
 				all = append(all, step{i, b, to})

@@ -100,7 +100,18 @@ func (m *Matcher) insideOf(t terminal, s int32) *inside {
 	if in != nil {
 		return in
 	}
-	in = new(inside)
+	if in = m.v.commonInside(key); in == nil {
+		in = m.makeInside(t, s)
+		m.v.keepCommon(key, in)
+	}
+	m.inside[key] = in
+	m.bytes += 100 + 4*(len(in.dense)+len(in.sparse)+len(in.exits))
+	return in
+}
+
+// makeInside walks over the vocabulary.
+func (m *Matcher) makeInside(t terminal, s int32) *inside {
+	in := new(inside)
 	nodes := m.v.nodes
 	m.walk = append(m.walk[:0], s)
 	var found []int32 // nodes with tokens
@@ -128,7 +139,33 @@ func (m *Matcher) insideOf(t terminal, s int32) *inside {
 			m.v.set(in.dense, node)
 		}
 	}
-	m.inside[key] = in
-	m.bytes += 100 + 4*(len(in.dense)+len(in.sparse)+len(in.exits))
 	return in
+}
+
+// maxCommon bounds what a vocabulary keeps for all grammars.
+const maxCommon = 256
+
+// commonDFAs are the terminals that all grammars share.
+var commonDFAs = []*dfa{nil, anyNumber, anyInteger, anyName, blank, nullWord, booleanWords, openBrace, closeBrace, openBracket, closeBracket, comma, colon}
+
+// commonInside is what another grammar has found of a terminal that all share; nil
+// if there is nothing.
+func (v *Vocabulary) commonInside(key maskKey) *inside {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.common[key]
+}
+
+func (v *Vocabulary) keepCommon(key maskKey, in *inside) {
+	if !slices.Contains(commonDFAs, key.dfa) {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.common == nil {
+		v.common = make(map[maskKey]*inside)
+	}
+	if len(v.common) < maxCommon {
+		v.common[key] = in
+	}
 }

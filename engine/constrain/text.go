@@ -180,7 +180,10 @@ func (t *text) step(s int32, b byte) int32 {
 	case textEnd:
 		return dead
 	}
-	count, part := (s-textFirst)/parts, (s-textFirst)%parts
+	count, part := int32(0), s-textFirst
+	if part >= parts { // most texts have no limits, and count nothing
+		count, part = part/parts, part%parts
+	}
 	if part == partNone {
 		if b == '"' {
 			if count < t.min {

@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 )
 
-// Vocabulary is the bytes of a tokenizer's tokens as a trie. It is immutable.
+// Vocabulary is the bytes of a tokenizer's tokens as a trie. It may be used by
+// several goroutines.
 //
 // The nodes lie in order of their bytes, parents before children, so that a walk
 // goes through memory from front to back:
@@ -22,6 +24,9 @@ type Vocabulary struct {
 	words int               // of a mask
 	// longest is the length of the longest token, in bytes.
 	longest int
+
+	mu     sync.Mutex
+	common map[maskKey]*inside // of the terminals that all grammars share
 }
 
 type trieNode struct {
