@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,17 +28,23 @@ type JudgeSpec struct {
 	// a single label, the last label is the one that means the same.
 	Same      string `json:"same"`
 	Different string `json:"different"`
+	// Chat puts the prompt into the judge's own chat template, as what a user says;
+	// the words are then the first of the answer.
+	Chat bool `json:"chat,omitempty"`
 	// Checkpoint is where the judge was trained to see prefixes cut.
-	Checkpoint struct {
-		Tokens int `json:"tokens"`
-		Words  int `json:"words"`
-	} `json:"checkpoint"`
+	Checkpoint JudgeCheckpoint `json:"checkpoint"`
 	// Threshold is the score above which two traces count as the same.
 	Threshold float64 `json:"threshold"`
 }
 
+// JudgeCheckpoint is after how many tokens, or reasoning words, a prefix is cut.
+type JudgeCheckpoint struct {
+	Tokens int `json:"tokens"`
+	Words  int `json:"words"`
+}
+
 // DefaultJudgeSpec asks in plain words. It is used for a checkpoint without a
-// judge.json.
+// judge.json, unless there is a preset of its name.
 func DefaultJudgeSpec() JudgeSpec {
 	s := JudgeSpec{
 		Head:      "Two unfinished solutions of the same problem follow. Will they end in the same answer?\n\nSolution 1:\n",
@@ -65,16 +70,15 @@ type Judge struct {
 
 // NewJudge makes a judge of a model and of judge.json in its checkpoint.
 func NewJudge(m *model.Model, c *weights.Checkpoint) (*Judge, error) {
-	spec := DefaultJudgeSpec()
+	spec := presetFor(c.Name())
 	data, err := c.File("judge.json")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, fmt.Errorf("engine: judge: %w", err)
 	default:
-		spec = JudgeSpec{}
-		if err := json.Unmarshal(data, &spec); err != nil {
-			return nil, fmt.Errorf("engine: judge.json: %w", err)
+		if spec, err = ParseJudgeSpec(data); err != nil {
+			return nil, err
 		}
 	}
 	return NewJudgeWith(m, spec)
@@ -97,6 +101,11 @@ func NewJudgeWith(m *model.Model, spec JudgeSpec) (*Judge, error) {
 	}
 	if spec.Checkpoint.Tokens < 0 || spec.Checkpoint.Words < 0 {
 		return nil, fmt.Errorf("engine: judge.json: checkpoint: negative")
+	}
+	if spec.Chat {
+		if spec, err = spec.inChat(m.Chat); err != nil {
+			return nil, fmt.Errorf("engine: judge.json: %w", err)
+		}
 	}
 	j.head, j.mid, j.tail = m.Tokenizer.Encode(nil, spec.Head), m.Tokenizer.Encode(nil, spec.Mid), m.Tokenizer.Encode(nil, spec.Tail)
 	if len(j.head)+len(j.mid) == 0 || len(j.tail) == 0 {

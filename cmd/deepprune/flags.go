@@ -17,6 +17,7 @@ import (
 // engineFlags choose the models, the device and the size of the engine.
 type engineFlags struct {
 	model, judge      string
+	judgeSpec         string // a preset or a file
 	dtype, judgeDType dtype
 	device            string
 	threads           int
@@ -42,6 +43,7 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 
 func (f *engineFlags) addJudgeDType(flags *pflag.FlagSet) {
 	flags.SetNormalizeFunc(quantIsDType)
+	flags.StringVar(&f.judgeSpec, "judge-spec", "", "how the judge is asked: a `file` like judge.json, or "+strings.Join(engine.JudgePresets(), " or ")+"; by default the judge.json in its folder")
 	flags.Var(&f.judgeDType, "judge-dtype", "how the judge's weights are kept, as --dtype")
 	flags.Var(&f.judgeDType.kv, "judge-kv-dtype", "how its keys and values are kept")
 }

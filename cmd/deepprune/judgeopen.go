@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 
 	"deepprune/engine"
 	"deepprune/eval"
@@ -46,7 +48,7 @@ func openScorer(f *engineFlags) (scorer, error) {
 		if err != nil {
 			return err
 		}
-		s.judge, err = engine.NewJudge(m, c)
+		s.judge, err = f.newJudge(m, c)
 		return err
 	}, &d)
 	if err != nil {
@@ -57,6 +59,24 @@ func openScorer(f *engineFlags) (scorer, error) {
 		return nil, errors.Join(err, device.Close())
 	}
 	return s, nil
+}
+
+// newJudge makes a judge that is asked as the flags say, or else its checkpoint.
+func (f *engineFlags) newJudge(m *model.Model, c *weights.Checkpoint) (*engine.Judge, error) {
+	if f.judgeSpec == "" {
+		return engine.NewJudge(m, c)
+	}
+	spec, ok := engine.JudgePreset(f.judgeSpec)
+	if !ok {
+		data, err := os.ReadFile(f.judgeSpec)
+		if err == nil {
+			spec, err = engine.ParseJudgeSpec(data)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--judge-spec: %w", err)
+		}
+	}
+	return engine.NewJudgeWith(m, spec)
 }
 
 func (s *judgeScorer) Name() string       { return s.name }

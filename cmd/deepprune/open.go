@@ -126,7 +126,7 @@ func (m *models) load() error {
 		if err != nil {
 			return err
 		}
-		m.judge, err = engine.NewJudge(judge, c)
+		m.judge, err = f.newJudge(judge, c)
 		return err
 	}, m.Judge)
 	if err != nil {
