@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -147,4 +148,30 @@ func bracket(t testing.TB, p testPair) int32 {
 		t.Fatal("no token for ]")
 	}
 	return id
+}
+
+// TestJournalHasTheConstraint: with the header, a submission says all that its tokens
+// depend on.
+func TestJournalHasTheConstraint(t *testing.T) {
+	var journal bytes.Buffer
+	p := open(t, 2)
+	e, err := New(p.dev, p.reasoner, nil, Options{Journal: &journal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, e, Request{Question: questions[0], Constraint: grammar(t, person), ConstraintAfter: "x", Params: Params{MaxTokens: 5, LogitBias: map[int32]float32{7: 1.5}, PresencePenalty: 0.5}})
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for line, err := range ReadJournal(&journal) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := line.Submission; s != nil {
+			got, err := constrain.JSONSchema(s.Constraint)
+			if err != nil || got == nil || s.ConstraintAfter != "x" || s.Params.LogitBias[7] != 1.5 || s.Params.PresencePenalty != 0.5 {
+				t.Errorf("%s after %q, %+v: %v; want what was asked", s.Constraint, s.ConstraintAfter, s.Params, err)
+			}
+		}
+	}
 }

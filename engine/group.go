@@ -233,6 +233,10 @@ func (g *Group) submission() JournalSubmission {
 	if m, ok := g.policy.(json.Marshaler); ok {
 		s.Settings, _ = m.MarshalJSON() // for the reader's information only
 	}
+	if c := g.req.Constraint; c != nil {
+		s.Constraint, _ = c.MarshalJSON() // it has no error
+		s.ConstraintAfter = g.req.ConstraintAfter
+	}
 	return s
 }
 

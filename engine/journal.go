@@ -57,6 +57,9 @@ type JournalSubmission struct {
 	// Settings is the policy's parameters, as the policy encodes them.
 	Settings json.RawMessage `json:"settings,omitempty"`
 	Params   Params          `json:"params"`
+	// Constraint is the schema that the traces keep to, after a text if there is one.
+	Constraint      json.RawMessage `json:"constraint,omitempty"`
+	ConstraintAfter string          `json:"constraint_after,omitempty"`
 }
 
 // JournalOutcome is what became of a group, as its Result says.
