@@ -21,6 +21,7 @@ type value struct {
 	pointer string // JSON pointer (RFC 6901) of where it stands
 	kind    byte   // one of {["0tn: object, array, string, number, true or false, null
 	members []member
+	names   map[string]*value // the members
 	items   []*value
 	text    string // of a string or a number
 	truth   bool
@@ -31,14 +32,7 @@ type member struct {
 	value *value
 }
 
-func (v *value) member(name string) *value {
-	for i := range v.members {
-		if v.members[i].name == name {
-			return v.members[i].value
-		}
-	}
-	return nil
-}
+func (v *value) member(name string) *value { return v.names[name] }
 
 // document is a schema as it is written.
 type document struct {
@@ -101,7 +95,7 @@ func (d *document) parse(dec *json.Decoder, pointer string, depth int) (*value, 
 		if _, err := dec.Token(); err != nil { // the closing bracket
 			return nil, err
 		}
-		return v, v.checkNames()
+		return v, v.index()
 	case string:
 		v.kind, v.text = '"', token
 	case json.Number:
@@ -114,14 +108,14 @@ func (d *document) parse(dec *json.Decoder, pointer string, depth int) (*value, 
 	return v, nil
 }
 
-// checkNames refuses an object that has a member twice.
-func (v *value) checkNames() error {
-	seen := make(map[string]bool, len(v.members))
+// index fills in names, and refuses an object that has a member twice.
+func (v *value) index() error {
+	v.names = make(map[string]*value, len(v.members))
 	for _, m := range v.members {
-		if seen[m.name] {
+		if v.names[m.name] != nil {
 			return fmt.Errorf("%s: two members %q", v.place(), m.name)
 		}
-		seen[m.name] = true
+		v.names[m.name] = m.value
 	}
 	return nil
 }

@@ -88,6 +88,7 @@ type demands struct {
 
 	properties []property
 	required   []string
+	isRequired map[string]bool
 	additional conjunction // of properties that are not named; nil: not said
 	closed     bool        // there are none
 
@@ -120,7 +121,7 @@ var ignored = map[string]bool{
 
 // gather puts together what a conjunction asks for.
 func (c *compiler) gather(parts conjunction) (*demands, error) {
-	d := &demands{types: allTypes, maxLength: -1, maxItems: -1}
+	d := &demands{types: allTypes, maxLength: -1, maxItems: -1, isRequired: make(map[string]bool)}
 	seen := make(map[part]bool)
 	var objects []*value // those with properties or additionalProperties
 	work := slices.Clone(parts)
@@ -297,7 +298,8 @@ func (c *compiler) readSchema(d *demands, p part) ([]part, error) {
 				if item.kind != '"' {
 					return fail("not a list of names")
 				}
-				if !slices.Contains(d.required, item.text) {
+				if !d.isRequired[item.text] {
+					d.isRequired[item.text] = true
 					d.required = append(d.required, item.text)
 				}
 			}

@@ -156,7 +156,7 @@ func (c *compiler) object(d *demands, next int32) (int32, error) {
 		}
 	}
 	for _, p := range slices.Backward(d.properties) {
-		required := slices.Contains(d.required, p.name)
+		required := d.isRequired[p.name]
 		member, err := c.value(p.schema, after)
 		if err != nil {
 			return 0, err
