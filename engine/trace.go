@@ -7,6 +7,7 @@ import (
 
 	"deepprune/kernels"
 	"deepprune/kvcache"
+	"deepprune/model"
 	"deepprune/prune"
 )
 
@@ -201,10 +202,15 @@ func (t *trace) prefix(checkpoint int) string {
 	return m.Tokenizer.Decode(ids)
 }
 
+// promptEnd is how many of a prompt's last tokens say whether the model is thinking.
+const promptEnd = 64
+
 // settle extracts the answer of a trace that has just ended by itself. A trace
 // cut at its limit has one only if it said so.
 func (t *trace) settle() {
-	answer, method := prune.Extract(string(t.text))
+	m, prompt := t.group.engine.reasoner, t.group.prompt
+	end := m.Tokenizer.Decode(prompt[max(0, len(prompt)-promptEnd):])
+	answer, method := prune.ExtractFinal(model.SplitReasoning(m.Reasoning, end, string(t.text)))
 	t.boxed = method == prune.MethodBoxed
 	if t.state == prune.Finished || t.boxed {
 		t.answer = answer

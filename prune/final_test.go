@@ -10,6 +10,7 @@ func TestExtractFinal(t *testing.T) {
 		{`maybe \boxed{5}, no, 7`, `So \boxed{7}.`, "7", MethodBoxed},
 		{`\boxed{5}`, "The answer is 7.", "7", MethodPhrase},
 		{`\boxed{5} apples`, "That is 5 apples in 3 boxes", "5", MethodBoxed},
+		{`\boxed{5}?`, "**7**.\n", "7", MethodNumber},
 		{"the answer is 5", "It makes 7", "7", MethodNumber},
 		{"the answer is 5", "", "5", MethodPhrase},
 		{"some 8 of them", "I do not know.", "8", MethodNumber},
