@@ -22,9 +22,9 @@ const (
 	// itemQueries is the number of queries computed together at most, and worth
 	// handing to another core.
 	itemQueries = 128
-	// slotFloats bounds the memory of the slots to 32 MiB: a batch that needs more is
-	// computed some rows at a time.
-	slotFloats = 1 << 23
+	// slotFloats bounds the memory of the slots to 2 MiB, what the nearer caches hold:
+	// a batch that needs more is computed some rows at a time.
+	slotFloats = 1 << 19
 	// longestWindow bounds windows, so that sums of positions do not overflow: a
 	// wider one leaves out nothing.
 	longestWindow = 1 << 30

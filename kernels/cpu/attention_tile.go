@@ -24,6 +24,7 @@ type attentionScratch struct {
 	wide    []float32 // keys and values of a partition, widened
 	shares  []float32 // of the partitions of a row
 	rounded []uint32  // a key or a value
+	ahead   int       // bytes from the values of a head to what is read next, or 0
 	// keys and values of the blocks of a partition, of those that are seen.
 	keys, values [kernels.PartitionBlocks][]uint32
 }
@@ -39,7 +40,8 @@ type bf16Kernels struct {
 	// their row, and sums what was rounded.
 	softmax func(scores []float32, sees []span, sums []partial)
 	// weigh adds to out, rows stride floats apart, the values with weights of keys
-	// from to to, of 32 elements, which lie in each block p0 and p1 words on.
+	// from to to, of 32 elements, which lie in each block p0 and p1 words on. What
+	// lies ahead bytes behind them is fetched into the cache.
 	weigh func(rows int, out []float32, stride int, weights []uint32, values *[kernels.PartitionBlocks][]uint32, p0, p1, from, to, ahead int)
 }
 
@@ -56,6 +58,10 @@ func (j *attentionJob) chunk(w *worker, i int) {
 	n := int(it.count) * j.group
 	w.scores = grow(w.scores, j.set.tile*kernels.PartitionKeys)
 	for h := range int(it.heads) {
+		w.ahead = 0
+		if h+1 < int(it.heads) { // whose keys lie behind this one's values
+			w.ahead = 4 * j.kv.head / 2
+		}
 		j.load(w, int(it.head)+h, blocks, seen)
 		j.query(w, int(it.head)+h)
 		for lo := 0; lo < n; lo += j.set.tile {
@@ -184,9 +190,8 @@ func (j *attentionJob) weigh(w *worker, outs []float32, first, rows int, s span)
 	for d := 0; d < dim; d += panelWidth {
 		d1 := min(d+lanes, dim-lanes)
 		if j.native() {
-			ahead := 0
 			j.set.bf16.weigh(rows, outs[d:], j.width, words(scores), &w.values,
-				d*kernels.BlockSize/2, d1*kernels.BlockSize/2, int(s.from), int(s.to), ahead)
+				d*kernels.BlockSize/2, d1*kernels.BlockSize/2, int(s.from), int(s.to), w.ahead)
 			continue
 		}
 		for from := int(s.from); from < int(s.to); {

@@ -22,6 +22,7 @@ import (
 //	values [headDim/16][8][16 dims] of two keys
 type arena struct {
 	data []uint32
+	slab *slab // that data is carved from
 }
 
 func (a *arena) Bytes() int64 { return int64(len(a.data)) * 4 }
@@ -30,11 +31,11 @@ func (d *device) NewArena(bytes int64) (kernels.Arena, error) {
 	if bytes < 4 || bytes/4 != int64(int(bytes/4)) {
 		return nil, fmt.Errorf("cpu: an arena of %d bytes", bytes)
 	}
-	data, err := allocate[uint32](bytes / 4)
+	data, slab, err := d.carve(bytes / 4)
 	if err != nil {
 		return nil, err
 	}
-	return &arena{data}, nil
+	return &arena{data, slab}, nil
 }
 
 func (d *device) CopyBlock(kv kernels.KV, dst, src int32) {
