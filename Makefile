@@ -89,6 +89,10 @@ lm-eval: build ## run lm-eval on a small task file of our own against a server (
 	$(CLIENTS)/lm-eval/bin/pip -q install -r server/clienttest/lm-eval/requirements.txt
 	$(SERVED) $(CLIENTS)/lm-eval/bin/python server/clienttest/lm-eval/evaluate.py weights/embedded/reasoner
 
+.PHONY: models
+models: ## measure the tables of docs/models.md
+	go test -count 1 -run TestModelsDoc ./model -update-models
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
