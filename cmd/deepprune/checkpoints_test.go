@@ -54,7 +54,7 @@ func TestRealCheckpoints(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			common := []string{"--model", path, "--judge", path, "--judge-spec", spec, "--kv-memory", "8MiB", "--max-tokens", "24", "--json", "-k", "4"}
+			common := []string{"--model", path, "--judge", path, "--judge-spec", spec, "--kv-memory", "8MiB", "--max-tokens", "24", "--temperature", "1", "--json", "-k", "4"}
 			runJSON := func(into any, args ...string) {
 				t.Helper()
 				code, stdout, stderr := runReal(t, append(args, common...)...)
