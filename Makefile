@@ -68,6 +68,31 @@ tokenizers: ## build and test build/lib/libtokenizers.a for -tags tokenizers (ne
 dashboard: ## test the dashboard in a headless Chromium; without one it is skipped
 	cd server/dashboard/browsertest && go vet . && go test -count 1 .
 
+# What these install lies in build/clients.
+CLIENTS = $(CURDIR)/build/clients
+SERVED = server/clienttest/serve.sh $(CURDIR)/bin/deepprune
+
+.PHONY: clients
+clients: build ## run the official OpenAI clients against a server (needs Python, Node and a network)
+	mkdir -p $(CLIENTS)/js
+	$(PYTHON) -m venv $(CLIENTS)/python
+	$(CLIENTS)/python/bin/pip -q install -r server/clienttest/python/requirements.txt
+	cp server/clienttest/js/package.json server/clienttest/js/client.test.js $(CLIENTS)/js
+	cd $(CLIENTS)/js && npm install --no-audit --no-fund
+	$(SERVED) $(CLIENTS)/python/bin/python server/clienttest/python/test_client.py
+	$(SERVED) sh -c 'cd server/clienttest/go && go vet . && go test -count 1 .'
+	$(SERVED) sh -c 'cd $(CLIENTS)/js && node --test'
+
+.PHONY: lm-eval
+lm-eval: build ## run lm-eval on a small task file of our own against a server (needs Python and a network)
+	$(PYTHON) -m venv $(CLIENTS)/lm-eval
+	$(CLIENTS)/lm-eval/bin/pip -q install -r server/clienttest/lm-eval/requirements.txt
+	$(SERVED) $(CLIENTS)/lm-eval/bin/python server/clienttest/lm-eval/evaluate.py weights/embedded/reasoner
+
+.PHONY: models
+models: ## measure the tables of docs/models.md
+	go test -count 1 -run TestModelsDoc ./model -update-models
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

@@ -13,7 +13,8 @@ const tolerance = 1e-4
 
 // parity is how a model compares with the reference implementation.
 type parity struct {
-	logits, hidden     float64 // the largest differences, in float32
+	logits             float64 // the largest difference, in float32
+	hidden             float64 // the same, as a share of the state's largest number if that is above 1
 	greedy             []int32
 	bf16Max, bf16Mean  float64 // differences of logits in bfloat16 to the reference's in float32
 	reference          reference
@@ -42,7 +43,11 @@ func measureParity(t testing.TB, name string) parity {
 			state := got[:m.Config.HiddenSize]
 			dev.Read(s.decoder.hidden, want.Rows[r], state)
 			worst, _ := differences([][]float32{state}, [][]float32{row[:len(state)]})
-			p.hidden, row = max(p.hidden, worst), row[len(state):]
+			size := float32(1)
+			for _, v := range row[:len(state)] {
+				size = max(size, v, -v)
+			}
+			p.hidden, row = max(p.hidden, worst/float64(size)), row[len(state):]
 		}
 	}
 

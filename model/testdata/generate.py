@@ -2,7 +2,7 @@
 or of all, and of the checkpoints of given names or of all.
 
     pip install torch transformers tokenizers safetensors numpy jinja2
-    python generate.py [checkpoints] [ropes] [experts] [classifiers] [fp8] [mxfp4] [chats] [NAME]...
+    python generate.py [checkpoints] [ropes] [experts] [classifiers] [fp8] [mxfp4] [embedded] [chats] [NAME]...
 
 Checkpoints are tiny and random; they vary what config.json can vary. Each has
 golden.json (a prompt, the greedy continuation, the positions whose logits are kept,
@@ -11,7 +11,8 @@ golden.safetensors (those logits in float32, and the hidden states after each la
 at every sixth of the positions). Those with scaled rotary positions are made by
 ropes, as is ropes.json: the frequencies of more configs, of real size. Those of
 experts are mixtures. Those of classifiers have the logits of the labels; those of
-fp8 and mxfp4 have what the quantised numbers give in float32.
+fp8 and mxfp4 have what the quantised numbers give in float32. embedded.safetensors
+has what the pair in weights/embedded computes.
 
 chats.cases.json.gz holds [template, rendered] pairs of random ChatML templates,
 with the settings of Hugging Face. What Jinja itself does is in ../jinja/testdata.
@@ -384,6 +385,24 @@ def quantised(name, config, model_class, quantise, field):
             return
 
 
+# The embedded pair
+
+def embedded():
+    """The logits of both models at some positions of random tokens."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoModelForCausalLM
+    golden = {}
+    for name in ["reasoner", "judge"]:
+        model = AutoModelForCausalLM.from_pretrained(os.path.join(HERE, "..", "..", "weights", "embedded", name), dtype=torch.float32).eval()
+        tokens = torch.randint(1, model.config.vocab_size, (200,), generator=torch.Generator().manual_seed(7))
+        with torch.no_grad():
+            logits = model(tokens[None]).logits[0]
+        golden |= {name + ".tokens": tokens.to(torch.float32), name: logits[::40].contiguous()}
+    save_file(golden, os.path.join(HERE, "embedded.safetensors"))
+    print("embedded pair")
+
+
 # Chat templates
 
 def template(rng):
@@ -431,7 +450,7 @@ def chats():
 
 
 if __name__ == "__main__":
-    parts = {"checkpoints": checkpoints, "ropes": ropes, "experts": experts, "classifiers": classifiers, "fp8": fp8, "mxfp4": mxfp4, "chats": chats}
+    parts = {"checkpoints": checkpoints, "ropes": ropes, "experts": experts, "classifiers": classifiers, "fp8": fp8, "mxfp4": mxfp4, "embedded": embedded, "chats": chats}
     ONLY = [name for name in sys.argv[1:] if name not in parts]
     for part in [name for name in sys.argv[1:] if name in parts] or parts:
         parts[part]()

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,19 +33,25 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 	if e.Code != "" {
 		b.Code = &e.Code
 	}
-	return json.Marshal(map[string]body{"error": b})
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(map[string]body{"error": b})
+	return text.Bytes(), err
 }
 
 // Write answers a request with the error.
 func (e *Error) Write(w http.ResponseWriter) {
-	body, err := json.Marshal(e)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
 		panic(err) // strings alone
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(e.Status)
-	w.Write(append(body, '\n'))
+	w.Write(body.Bytes())
 }
 
 // Invalid is the error of a request that makes no sense.

