@@ -36,6 +36,15 @@ race: ## run the everyday tests under the race detector
 soak: ## 1,000 requests from 64 clients on a server short of memory, under the race detector (minutes)
 	DEEPPRUNE_SOAK=1000 CGO_ENABLED=1 go test -race -count 1 -v -timeout 60m -run '^TestSoak$$' ./server
 
+.PHONY: deploy-check
+deploy-check: ## compare the manifests in deploy/ with the types of their APIs, and their settings with serve's
+	cd deploy/check && go test -count 1 ./...
+	go run ./cmd/deepprune serve --config deploy/kubernetes/base/deepprune.yaml --print-config > /dev/null
+
+.PHONY: proxy-test
+proxy-test: ## three servers behind an nginx; one is killed, one drains (needs nginx)
+	DEEPPRUNE_NGINX=$$(command -v nginx || echo /usr/sbin/nginx) go test -count 1 -v -run '^TestProxy$$' ./cmd/deepprune
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
