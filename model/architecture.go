@@ -79,6 +79,9 @@ func (x *Experts) check(count, chosen, size string) error {
 			return fmt.Errorf("%s: %d is not between 1 and %d", field.name, field.value, field.limit)
 		}
 	}
+	if wide := x.Count * x.IntermediateSize; wide > maxExpertsWidth {
+		return fmt.Errorf("%s: %d experts of %d are wider than %d", size, x.Count, x.IntermediateSize, maxExpertsWidth)
+	}
 	return nil
 }
 

@@ -76,7 +76,8 @@ const (
 	// headDimStep divides the width of a head, so that devices read it in whole vectors.
 	headDimStep = 16
 
-	maxExperts = 1 << 12
+	maxExperts      = 1 << 12
+	maxExpertsWidth = 1 << 24 // of all experts of a layer
 )
 
 // configJSON is config.json, so far as it is understood.

@@ -201,6 +201,9 @@ func TestParseGeneration(t *testing.T) {
 // FuzzParseConfig checks that the sizes of what is accepted can be calculated with.
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(qwen3JSON))
+	for _, name := range []string{"qwen3moe-f32-windows", "glm4moe-bf16-groups", "gptoss-mxfp4"} {
+		f.Add([]byte(configOf(f, name)))
+	}
 	f.Add(edited(f, qwen3JSON, map[string]string{"architectures": `["LlamaForCausalLM"]`, "head_dim": "null", "eos_token_id": "[1]"}))
 	f.Add(edited(f, qwen3JSON, map[string]string{"rope_parameters": `{"rope_type":"default","rope_theta":1e6}`}))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -209,7 +212,7 @@ func FuzzParseConfig(f *testing.F) {
 			return
 		}
 		layout := c.KVLayout()
-		sizes := []int{c.Heads / c.KVHeads, layout.HeadDim, int(layout.BlockBytes()), c.VocabSize * c.HiddenSize, int(c.FLOPs(c.MaxPositions, true))}
+		sizes := []int{c.Heads / c.KVHeads, layout.HeadDim, int(layout.BlockBytes()), c.VocabSize * c.HiddenSize, int(c.FLOPs(c.MaxPositions, true)), int(c.Parameters()), int(c.ActiveParameters())}
 		if slices.Min(sizes) < 1 {
 			t.Errorf("%+v has sizes %v", c, sizes)
 		}

@@ -1,11 +1,13 @@
 // Package model makes a decoder of a checkpoint.
 //
-// [Load] reads a checkpoint of the Qwen3, Qwen2 or Llama family, a folder or a GGUF
-// file, into a [Model]: its [Config], its [Tokenizer], its [Chat] template, the
-// [Generation] defaults, and its weights in the memory of a device. A [Decoder]
-// runs forward passes over batches. It is written once against kernels.Device and
-// does not know which device it runs on. [Synthetic] makes checkpoints of known
-// shapes with random weights.
+// [Load] reads a checkpoint, a folder or a GGUF file, into a [Model]: its [Config],
+// its [Tokenizer], its [Chat] template, the [Generation] defaults, and its weights in
+// the memory of a device. A [Decoder] runs forward passes over batches. It is written
+// once, against kernels.Device, and does not know which device it runs on; what an
+// architecture does differently stands in a file of its own (llama.go, qwen.go,
+// qwen3moe.go, glm4moe.go, gptoss.go). [Synthetic] makes checkpoints of known shapes
+// with random weights. [SplitReasoning] tells the thoughts in what a model wrote from
+// the rest.
 //
 // # Invariants
 //

@@ -17,7 +17,7 @@ var ErrDType = errors.New("unsupported type")
 type DType string
 
 // Types that Row can read, beside F8E4M3 and the quantised ones of GGUF: Q4_0,
-// Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K.
+// Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K and MXFP4.
 const (
 	F32  DType = "F32"
 	F16  DType = "F16"
