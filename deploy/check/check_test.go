@@ -58,7 +58,7 @@ func build(t *testing.T, overlay string) map[string]any {
 		if err := yaml.UnmarshalStrict(text, object); err != nil {
 			t.Errorf("%s: %s %s: %v", overlay, kind, r.GetName(), err)
 		}
-		objects[kind+" "+r.OrgId().Name] = object
+		objects[kind+" "+r.GetName()] = object
 	}
 	return objects
 }
@@ -120,9 +120,14 @@ func TestManifests(t *testing.T) {
 			}
 		}
 		named("the readiness probe", pod.Spec.Containers[0].ReadinessProbe.HTTPGet.Port.StrVal)
-		settings, ok := objects["v1/ConfigMap deepprune"].(*core.ConfigMap)
-		if !ok || settings.Data["deepprune.yaml"] == "" {
-			t.Errorf("%s: no settings", o.Name())
+		for _, v := range pod.Spec.Volumes {
+			if v.ConfigMap == nil {
+				continue
+			}
+			settings, ok := objects["v1/ConfigMap "+v.ConfigMap.Name].(*core.ConfigMap)
+			if !ok || settings.Data["deepprune.yaml"] == "" {
+				t.Errorf("%s: the volume %s has no settings in it", o.Name(), v.Name)
+			}
 		}
 	}
 }
