@@ -176,3 +176,39 @@ func TestManyGroups(t *testing.T) {
 		t.Errorf("%d goroutines; want %d as before", n, before)
 	}
 }
+
+// TestCancelledBlocksServeTheNextStep cancels many groups at once: what they held is
+// free before the next step is planned.
+func TestCancelledBlocksServeTheNextStep(t *testing.T) {
+	p := open(t, 2)
+	e, err := newEngine(p.dev, p.reasoner, p.judge, Options{Slots: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []*Group
+	for i := range 40 {
+		groups = append(groups, submit(t, e, Request{Question: questions[i%3], Traces: 1 + i%5, Policy: policy(t, "deepprune", 6), Params: Params{MaxTokens: 60}}))
+	}
+	for range 15 {
+		e.step()
+	}
+	kept := groups[7]
+	for _, g := range groups {
+		if g != kept && !g.finished {
+			e.carryOut(command{kind: commandCancel, group: g, at: time.Now()})
+		}
+	}
+	blocks := len(kept.root.Blocks())
+	for i := range kept.traces {
+		blocks += kept.traces[i].blocks()
+	}
+	if used := e.pool.Used(); used != blocks || e.running != kept.slots || len(e.groups) != 1 {
+		t.Errorf("%d blocks, %d slots, %d groups in use; want %d, %d and 1, those of the group that is left", used, e.running, len(e.groups), blocks, kept.slots)
+	}
+	for !kept.finished {
+		e.step()
+	}
+	if err := e.check(); err != nil || e.pool.Used() != 0 {
+		t.Errorf("afterwards: %v, %d blocks in use", err, e.pool.Used())
+	}
+}

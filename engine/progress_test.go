@@ -146,7 +146,9 @@ func TestReadersDoNotMakeTheStepAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := submit(t, e, Request{Question: questions[1], Traces: 8, Params: Params{IgnoreEOS: true, MaxTokens: 300, Stop: []string{"\x00"}}})
+	g := submit(t, e, Request{Question: questions[1], Traces: 8, Params: Params{
+		IgnoreEOS: true, MaxTokens: 300, Stop: []string{"\x00"}, LogitBias: map[int32]float32{3: 1, 9: -2},
+	}})
 	for range 20 {
 		e.step()
 	}

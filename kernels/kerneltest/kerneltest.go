@@ -245,10 +245,15 @@ func Bits(t testing.TB, d kernels.Device, seed uint64) []float32 {
 		for i := range params {
 			params[i] = kernels.SampleParams{Temperature: 0.8, TopK: int32(i % 3 * 20), TopP: 0.9, Seed: seed, Trace: uint32(i)}
 		}
+		params[0].Adjust = h.adjustment(out)
 		drawn := make([]kernels.Sampled, rows)
+		drawn[0].Top = make([]kernels.TokenLogProb, 5)
 		h.d.Sample(dst, params, drawn)
 		for _, s := range drawn {
 			all = append(all, float32(s.Token), s.LogProb)
+			for _, alternative := range s.Top {
+				all = append(all, float32(alternative.Token), alternative.LogProb)
+			}
 		}
 	}
 	for _, format := range []kernels.Format{kernels.F32, kernels.BF16} {
