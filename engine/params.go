@@ -30,7 +30,7 @@ type Params struct {
 	// RepetitionPenalty divides the logit of a token that is in the prompt or the
 	// trace, or multiplies it if it is negative (Keskar et al., "CTRL", arXiv
 	// 1909.05858, section 4.1, as Hugging Face's RepetitionPenaltyLogitsProcessor
-	// has it). 0 means 1: none.
+	// has it). 1 means none, and so does 0 where the checkpoint has no default.
 	RepetitionPenalty float64 `json:"repetition_penalty,omitempty"`
 	// LogitBias is added to the logits of these tokens.
 	LogitBias map[int32]float32 `json:"logit_bias,omitempty"`
@@ -65,6 +65,9 @@ func (e *Engine) completeParams(p Params, prompt int, promptOnly bool) (Params, 
 	}
 	if p.TopP == 0 {
 		p.TopP = gen.TopP
+	}
+	if p.RepetitionPenalty == 0 {
+		p.RepetitionPenalty = gen.RepetitionPenalty
 	}
 	switch {
 	case p.Temperature != p.Temperature || p.Temperature > 100:
