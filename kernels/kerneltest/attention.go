@@ -202,6 +202,35 @@ func (h *harness) windows() {
 	}
 }
 
+// crowds computes the next row of a trace beside those of up to 255 others of the
+// same question, and of another.
+func (h *harness) crowds() {
+	for _, format := range kernels.KVFormats() {
+		w := newWorld(h, geometry{layers: 1, heads: 4, kvHeads: 2, dim: 32, window: 90, format: format}, 600)
+		first, second := w.add(nil, h.between(70, 130)), w.add(nil, h.between(1, 70))
+		w.run([]part{{first, len(first.rows)}, {second, len(second.rows)}})
+		var all []part
+		for i := range 256 {
+			question := first
+			if i%5 == 4 {
+				question = second
+			}
+			s := w.add(question, h.between(1, 3))
+			all = append(all, part{s, len(s.rows) - s.done})
+		}
+		want := w.compute(all)
+		w.check(all[:8], w.compute(all[:8]))
+		for _, k := range []int{1, 2, 3, 7, 8, 9, 16, 31, 64, 100, 128, 255} {
+			from := h.rng.IntN(len(all) - k + 1)
+			some := all[from : from+k]
+			got := w.compute(some)
+			for _, p := range some {
+				h.same("attention in a crowd", w.of(p, some, got), w.of(p, all, want))
+			}
+		}
+	}
+}
+
 // sharing computes sequences that share blocks together, and then sequences of
 // the same content that each have their own.
 func (h *harness) sharing() {

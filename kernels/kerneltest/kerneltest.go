@@ -54,6 +54,7 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		{"chunks", (*harness).chunks},
 		{"causality", (*harness).causality},
 		{"windows", (*harness).windows},
+		{"crowds", (*harness).crowds},
 		{"sharing", (*harness).sharing},
 		{"greedy", (*harness).greedy},
 		{"filters", (*harness).filters},
