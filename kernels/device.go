@@ -78,11 +78,15 @@ type KVLayout struct {
 }
 
 // KVFormats lists the formats of keys and values.
-func KVFormats() []Format { return []Format{F32, BF16} }
+func KVFormats() []Format { return []Format{F32, BF16, Int8} }
 
 // HeadBytes is the size of the keys and values of BlockSize tokens in a KV head of
-// a layer.
+// a layer. In Int8 each key and each value has a scale in float32, its largest
+// number over 127, and is rounded to the nearest multiples of it, ties to even.
 func (l KVLayout) HeadBytes() int64 {
+	if l.Format == Int8 {
+		return 2 * BlockSize * (int64(l.HeadDim) + 4)
+	}
 	return 2 * BlockSize * l.Format.Bytes(int64(l.HeadDim))
 }
 

@@ -15,7 +15,7 @@ type kvDType struct {
 }
 
 // kvDTypes lists the values.
-const kvDTypes = "auto, f32 or bf16"
+const kvDTypes = "auto, f32, bf16 or int8"
 
 func (d *kvDType) Set(text string) error {
 	if text == "auto" {

@@ -14,3 +14,6 @@ func softmaxBF16AVX512(scores []float32, sees []span, sums []partial)
 
 //go:noescape
 func widenAVX2(dst []float32, pairs []uint32)
+
+//go:noescape
+func pairInt8AVX2(dst, src []uint32)

@@ -13,7 +13,10 @@ import (
 //
 // Keys and values in bfloat16 are multiplied as they are, with queries and weights
 // rounded to bfloat16, if the kernel set can; else they are widened to float32
-// once for all the queries of an item. A tile has at most set.tile queries.
+// once for all the queries of an item. Integers are made bfloat16 first, which
+// holds them exactly; their scales are multiplied to scores and weights.
+//
+// A tile has at most set.tile queries.
 
 // attentionScratch is a worker's memory for attention.
 type attentionScratch struct {
@@ -22,11 +25,14 @@ type attentionScratch struct {
 	sees    []span    // of each query of an item
 	rows    []int32   // of an item
 	wide    []float32 // keys and values of a partition, widened
+	pairs   []uint32  // the same as bfloat16, if they are integers
 	shares  []float32 // of the partitions of a row
 	rounded []uint32  // a key or a value
 	ahead   int       // bytes from the values of a head to what is read next, or 0
 	// keys and values of the blocks of a partition, of those that are seen.
 	keys, values [kernels.PartitionBlocks][]uint32
+	// keyScales and valueScales are those of integers.
+	keyScales, valueScales [kernels.PartitionKeys]float32
 }
 
 // bf16Kernels multiply with keys and values in bfloat16. Queries and weights are
@@ -59,7 +65,7 @@ func (j *attentionJob) chunk(w *worker, i int) {
 	w.scores = grow(w.scores, j.set.tile*kernels.PartitionKeys)
 	for h := range int(it.heads) {
 		w.ahead = 0
-		if h+1 < int(it.heads) { // whose keys lie behind this one's values
+		if h+1 < int(it.heads) && j.kv.Format == kernels.BF16 { // whose keys lie behind this one's values
 			w.ahead = 4 * j.kv.head / 2
 		}
 		j.load(w, int(it.head)+h, blocks, seen)
@@ -85,17 +91,26 @@ func (j *attentionJob) collect(w *worker, it *item, unit *kernels.Unit) {
 	}
 }
 
-// native reports whether keys and values are multiplied as they are kept.
-func (j *attentionJob) native() bool { return j.kv.Format == kernels.BF16 && j.set.bf16 != nil }
+// native reports whether keys and values are multiplied as bfloat16.
+func (j *attentionJob) native() bool { return j.kv.Format != kernels.F32 && j.set.bf16 != nil }
 
 // load finds a head's keys and values in the blocks of a partition that are seen,
 // and widens them if it must.
 func (j *attentionJob) load(w *worker, head int, blocks []int32, seen span) {
 	n := j.spec.HeadDim * kernels.BlockSize
-	w.wide = grow(w.wide, 2*n*kernels.PartitionBlocks)
 	for i := int(seen.from) / kernels.BlockSize; i*kernels.BlockSize < int(seen.to); i++ {
 		keys, values := j.kv.of(head, blocks[i])
-		if j.kv.Format == kernels.BF16 && j.set.bf16 == nil {
+		if j.kv.Format == kernels.Int8 {
+			copy(w.keyScales[i*kernels.BlockSize:], scales(keys))
+			copy(w.valueScales[i*kernels.BlockSize:], scales(values))
+			w.pairs = grow(w.pairs, n*kernels.PartitionBlocks)
+			pairs := w.pairs[n*i:][:n]
+			j.set.pairInt8(pairs[:n/2], keys[:n/4])
+			j.set.pairInt8(pairs[n/2:], values[:n/4])
+			keys, values = pairs[:n/2], pairs[n/2:]
+		}
+		if j.kv.Format != kernels.F32 && j.set.bf16 == nil {
+			w.wide = grow(w.wide, 2*n*kernels.PartitionBlocks)
 			wide := w.wide[2*n*i:][:2*n]
 			j.set.widen(wide[:n], keys)
 			j.set.widen(wide[n:], values)
@@ -138,7 +153,7 @@ func (j *attentionJob) tile(w *worker, slot, lo, hi int) {
 		k0, k1 := w.keys[max(b, b0)], w.keys[min(b+1, b1-1)]
 		if j.native() {
 			ahead := 0
-			if lo == 0 {
+			if lo == 0 && j.kv.Format == kernels.BF16 {
 				ahead = dim * kernels.BlockSize * 2
 			}
 			j.set.bf16.scores(rows, scores[b*lanes:], w.queries[lo*dim/2:], dim/2, k0, k1, ahead)
@@ -146,9 +161,12 @@ func (j *attentionJob) tile(w *worker, slot, lo, hi int) {
 			j.set.matmul(rows, scores[b*lanes:], most, floats(w.queries[lo*dim:]), dim, floats(k0), floats(k1), lanes, dim, false)
 		}
 	}
-	if j.native() {
+	switch {
+	case j.kv.Format == kernels.Int8:
+		j.scaledSoftmax(w, scores, sees, sums)
+	case j.native():
 		j.set.bf16.softmax(scores, sees, sums)
-	} else {
+	default:
 		j.set.softmax(scores, sees, sums)
 	}
 
@@ -178,6 +196,26 @@ func (j *attentionJob) tile(w *worker, slot, lo, hi int) {
 	each(span{seen.from, common.from})
 	j.weigh(w, outs, 0, rows, common)
 	each(span{common.to, seen.to})
+}
+
+// scaledSoftmax is the softmax of scores times the scales of keys, each weight then
+// times the scale of its value. The sums are of the weights without.
+func (j *attentionJob) scaledSoftmax(w *worker, scores []float32, sees []span, sums []partial) {
+	const most = kernels.PartitionKeys
+	for r := range sees {
+		row := scores[r*most:][:most]
+		j.set.scaleMul(row, row, w.keyScales[:], 1)
+	}
+	j.set.softmax(scores, sees, sums)
+	for r, s := range sees {
+		row := scores[r*most:][:most]
+		j.set.scaleMul(row, row, w.valueScales[:], 1)
+		clear(row[:s.from]) // another's scale may not be finite
+		clear(row[s.to:])
+		if j.native() {
+			j.set.round(words(row), row, 1)
+		}
+	}
 }
 
 // weigh adds the values of keys s to the outs of rows of the tile from first on.

@@ -70,6 +70,7 @@ func BenchmarkAttention(b *testing.B) {
 		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.BF16, 512, 64},
 		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.BF16, 512, 0},
 		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.BF16, 0, 128},
+		{"qwen", kernels.AttentionSpec{Heads: 16, KVHeads: 8, HeadDim: 128, Scale: 0.09}, 8, kernels.Int8, 0, 128},
 	} {
 		for _, traces := range []int{1, 64} {
 			for _, set := range KernelSets() {

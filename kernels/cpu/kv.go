@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -20,6 +21,9 @@ import (
 //
 //	keys   [headDim/2][16 keys] of two dims
 //	values [headDim/16][8][16 dims] of two keys
+//
+// Integers of 8 bits lie as numbers in bfloat16 do, in half the words, and 16 scales
+// in float32 follow the keys, and 16 the values.
 type arena struct {
 	data []uint32
 	slab *slab // that data is carved from
@@ -70,6 +74,9 @@ func (l *layerKV) of(head int, block int32) (keys, values []uint32) {
 	return both[:l.head/2], both[l.head/2:]
 }
 
+// scales is the scales of a block's keys or values.
+func scales(x []uint32) []float32 { return floats(x[len(x)-kernels.BlockSize:]) }
+
 // write keeps the key and the value of a token in a slot of a block. A neighbour in
 // a pair of values may be written at the same time by another worker.
 func (j *rotaryJob) write(w *worker, head int, slot int32, key, value []float32) {
@@ -84,6 +91,11 @@ func (j *rotaryJob) write(w *worker, head int, slot int32, key, value []float32)
 		for i := 0; i < len(value); i += lanes {
 			copy(values[i*kernels.BlockSize+at*lanes:], value[i:i+lanes])
 		}
+	case kernels.Int8:
+		writeInt8(keys, at, key, func(i int) int { return i/2*2*kernels.BlockSize + 2*at + i%2 })
+		writeInt8(values, at, value, func(i int) int {
+			return i/lanes*lanes*kernels.BlockSize + at/2*2*lanes + i%lanes*2 + at%2
+		})
 	case kernels.BF16:
 		w.rounded = grow(w.rounded, len(key)/2)
 		j.set.round(w.rounded, key, 1)
@@ -96,6 +108,27 @@ func (j *rotaryJob) write(w *worker, head int, slot int32, key, value []float32)
 			to[i/lanes*lanes*kernels.BlockSize+half(at/2*2*lanes+i%lanes*2+at%2)] = from[half(i)]
 		}
 	}
+}
+
+// writeInt8 rounds a key or a value, at in its block, to integers. Integer i has its
+// place at byte place(i).
+func writeInt8(to []uint32, at int, x []float32, place func(i int) int) {
+	var most float32
+	for _, v := range x {
+		if v = float32(math.Abs(float64(v))); v > most || v != v {
+			most = v
+		}
+	}
+	scale := most / 127
+	integers := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(to))), 4*len(to))
+	for i, v := range x {
+		q := int8(0)
+		if v = v / scale; v > -127.5 && v < 127.5 { // the largest may not be 127 exactly
+			q = int8(math.RoundToEven(float64(v)))
+		}
+		integers[place(i)] = q
+	}
+	scales(to)[at] = scale
 }
 
 // halves is words as their halves, of which half i in the order of their weight is

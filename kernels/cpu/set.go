@@ -55,6 +55,9 @@ type set struct {
 	softmax func(scores []float32, sees []span, sums []partial)
 	// round computes dst = src*scale as pairs of bfloat16, of a multiple of 16 numbers.
 	round func(dst []uint32, src []float32, scale float32)
+	// pairInt8 makes pairs of bfloat16 of pairs of integers, two to a word, a multiple
+	// of 16 integers.
+	pairInt8 func(dst, src []uint32)
 	// widen writes the low halves of each 16 words of pairs of bfloat16 and then the
 	// high ones.
 	widen func(dst []float32, pairs []uint32)
@@ -77,6 +80,7 @@ var plain = &set{
 	expSum:        expSumGo,
 	softmax:       softmaxGo,
 	round:         roundGo,
+	pairInt8:      pairInt8Go,
 	widen:         widenGo,
 }
 

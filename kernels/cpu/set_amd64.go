@@ -28,6 +28,7 @@ var avx2 = &set{
 	expSum:        expSumVector,
 	softmax:       softmaxVector,
 	round:         roundGo,
+	pairInt8:      pairInt8AVX2,
 	widen:         widenAVX2,
 }
 

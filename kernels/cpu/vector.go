@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"unsafe"
 
 	"deepprune/kernels"
 )
@@ -166,6 +167,14 @@ func softmaxGo(scores []float32, sees []span, sums []partial) {
 func roundGo(dst []uint32, src []float32, scale float32) {
 	for i := range dst[:len(src)/2] {
 		dst[i] = uint32(bfloat16(src[2*i]*scale)) | uint32(bfloat16(src[2*i+1]*scale))<<16
+	}
+}
+
+func pairInt8Go(dst, src []uint32) {
+	integers := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(src))), 4*len(src))
+	for i := range dst[:2*len(src)] {
+		lo, hi := math.Float32bits(float32(integers[2*i])), math.Float32bits(float32(integers[2*i+1]))
+		dst[i] = lo>>16 | hi&0xffff0000
 	}
 }
 

@@ -319,3 +319,31 @@ widen:
 widened:
 	VZEROUPPER
 	RET
+
+// func pairInt8AVX2(dst, src []uint32)
+TEXT ·pairInt8AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ src_base+24(FP), SI
+	MOVQ src_len+32(FP), CX
+	SHRQ $2, CX
+	JZ   paired
+
+pair:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $24, Y0, Y1
+	VPSLLD    $16, Y0, Y2
+	VPSRAD    $24, Y1, Y1
+	VPSRAD    $24, Y2, Y2
+	VCVTDQ2PS Y1, Y1
+	VCVTDQ2PS Y2, Y2
+	VPSRLD    $16, Y1, Y1 // the low halves are 0
+	VPOR      Y1, Y2, Y2
+	VMOVDQU   Y2, (DI)
+	ADDQ      $16, SI
+	ADDQ      $32, DI
+	DECQ      CX
+	JNZ       pair
+
+paired:
+	VZEROUPPER
+	RET

@@ -91,6 +91,8 @@ var geometries = []geometry{
 	{layers: 2, heads: 6, kvHeads: 2, dim: 32, format: kernels.BF16},
 	{layers: 2, heads: 4, kvHeads: 2, dim: 128, window: 77, sinks: true, format: kernels.BF16},
 	{layers: 1, heads: 5, kvHeads: 1, dim: 48, window: 33, format: kernels.BF16},
+	{layers: 2, heads: 4, kvHeads: 2, dim: 64, window: 50, sinks: true, format: kernels.Int8},
+	{layers: 1, heads: 3, kvHeads: 1, dim: 48, format: kernels.Int8},
 }
 
 // attention runs several groups of sequences that share their beginnings, at

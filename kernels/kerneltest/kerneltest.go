@@ -257,7 +257,7 @@ func Bits(t testing.TB, d kernels.Device, seed uint64) []float32 {
 			}
 		}
 	}
-	for _, format := range []kernels.Format{kernels.F32, kernels.BF16} {
+	for _, format := range kernels.KVFormats() {
 		w := newWorld(h, geometry{layers: 2, heads: 6, kvHeads: 2, dim: 32, window: 70, sinks: true, format: format}, 80)
 		for range 4 {
 			w.add(nil, h.between(40, 150))

@@ -196,8 +196,16 @@ func (w *world) run(parts []part) []float32 {
 // kept is a key or a value as the arena keeps it.
 func (w *world) kept(x []float32, scale float32) []float64 {
 	y := make([]float64, len(x))
+	var most float32
 	for i, v := range x {
 		y[i] = float64(v * scale)
+		most = max(most, float32(math.Abs(y[i])))
+	}
+	unit := most / 127
+	for i, v := range x {
+		if w.format == kernels.Int8 {
+			y[i] = float64(unit) * math.RoundToEven(float64(v*scale/unit))
+		}
 		if w.format == kernels.BF16 { // 8 bits
 			fraction, exponent := math.Frexp(y[i])
 			y[i] = math.Ldexp(math.RoundToEven(math.Ldexp(fraction, 8)), exponent-8)
