@@ -8,4 +8,10 @@
 // the access log, the Host and Origin checks, the API key, the limits of body and
 // concurrency, its handler. A handler submits groups through one door, Server.submit,
 // where the queue's bound, the metrics and the spans are.
+//
+// A group that was submitted is a run: a goroutine takes in its events until it is
+// over, whoever reads them, and keeps them for the routes of groups. An answer is
+// made of what its groups have come to (engine.Progress), by a speaker for each
+// choice; a stream asks the speakers whenever there is more to say, so that a slow
+// reader sees several steps at once and holds nobody up.
 package server

@@ -261,18 +261,3 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 	ids := s.model.Tokenizer.Encode([]int32{}, q.Prompt)
 	sendJSON(w, map[string]any{"count": len(ids), "max_model_len": s.model.MaxContext(), "tokens": ids})
 }
-
-// apiRoutes adds the routes of OpenAI's API and of groups.
-func (s *Server) apiRoutes() {
-	s.mux.HandleFunc("POST /v1/chat/completions", s.chat)
-	s.mux.HandleFunc("POST /v1/completions", s.completions)
-	s.mux.HandleFunc("GET /v1/models", s.models)
-	s.mux.HandleFunc("GET /v1/models/{name...}", s.oneModel)
-	s.mux.HandleFunc("GET /v1/groups", s.listGroups)
-	s.mux.HandleFunc("GET /v1/groups/{id}", s.oneGroup)
-	s.mux.HandleFunc("DELETE /v1/groups/{id}", s.cancelGroup)
-	s.mux.HandleFunc("GET /v1/groups/{id}/events", s.groupEvents)
-	s.mux.HandleFunc("DELETE /v1/groups/{id}/traces/{index}", s.cancelTrace)
-	s.mux.HandleFunc("POST /tokenize", s.tokenize)
-	s.mux.HandleFunc("POST /detokenize", s.detokenize)
-}

@@ -1,10 +1,7 @@
 package server
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
-	"strconv"
 
 	"deepprune/server/openai"
 )
@@ -29,20 +26,3 @@ func (s *Server) describe() openai.Model {
 		MaxModelLen: s.model.MaxContext(),
 	}
 }
-
-// sendJSON answers with a value.
-func sendJSON(w http.ResponseWriter, v any) {
-	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		openai.Internal("The answer cannot be written as JSON: %v.", err).Write(w)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
-	writePieces(w, body.Bytes()) // an error is a client that has gone
-}
-
-// fail answers with an error of ours.
-func fail(w http.ResponseWriter, err error) { wireError(err).Write(w) }

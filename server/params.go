@@ -7,9 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
-	"net/http"
 	"strings"
 	"time"
 
@@ -27,19 +25,6 @@ const (
 
 // defaultTraces is k of a group that does not say.
 const defaultTraces = 64
-
-// readBody reads the body of a request. Its size is bounded in front of here.
-func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, openai.TooLarge(large.Limit)
-	case err != nil:
-		return nil, openai.Invalid("", "incomplete_body", "The body could not be read to its end.")
-	}
-	return body, nil
-}
 
 // wireLimits are what requests may ask for.
 func (s *Server) wireLimits() openai.Limits {

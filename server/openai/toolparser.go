@@ -252,7 +252,7 @@ func jsonCall(raw []byte) (Call, bool) {
 	}
 	arguments, ok := fields["arguments"]
 	if !ok {
-		arguments, ok = fields["parameters"]
+		arguments = fields["parameters"]
 	}
 	var held string
 	if json.Unmarshal(arguments, &held) == nil && held != "" {
