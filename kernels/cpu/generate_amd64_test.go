@@ -19,12 +19,12 @@ func TestGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	run := exec.Command(goTool, "run", filepath.Join(generator, "matmul.go"), filepath.Join(generator, "linear.go"), filepath.Join(generator, "attention.go"))
+	run := exec.Command(goTool, "run", filepath.Join(generator, "matmul.go"), filepath.Join(generator, "linear.go"), filepath.Join(generator, "linear_avx2.go"), filepath.Join(generator, "attention.go"))
 	run.Dir = dir
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("go run %s: %v\n%s", generator, err, out)
 	}
-	for _, name := range []string{"matmul_avx512_amd64.s", "matmul_avx2_amd64.s", "linear_avx512_amd64.s", "attention_bf16_amd64.s", "limits_amd64.s"} {
+	for _, name := range []string{"matmul_avx512_amd64.s", "matmul_avx2_amd64.s", "linear_avx512_amd64.s", "linear_avx2_amd64.s", "attention_bf16_amd64.s", "limits_amd64.s"} {
 		want, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-//go:generate go run asm/matmul.go asm/linear.go asm/attention.go
+//go:generate go run asm/matmul.go asm/linear.go asm/linear_avx2.go asm/attention.go
 
 var avx2 = &set{
 	name:          "avx2",
@@ -37,7 +37,7 @@ var avx512 = func() *set {
 	s := *avx2
 	s.name, s.tile, s.matmul, s.softmax = "avx512", 8, matmulAVX512, softmaxAVX512
 	s.linear[kernels.F32] = overFloats(8, matmulAVX512)
-	s.linear[kernels.BF16].matmul = matmulBF16WideAVX512
+	s.linear[kernels.BF16].rows, s.linear[kernels.BF16].matmul = maxTile, matmulBF16WideAVX512
 	s.peaks[kernels.F32] = peak{peakFMAAVX512, 24 * 16 * 2}
 	s.peaks[kernels.BF16] = s.peaks[kernels.F32]
 	return &s
@@ -65,9 +65,22 @@ var avx512BF16 = func() *set {
 	return &s
 }()
 
+type matmulFunc = func(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+// inHalves makes a product of those for the halves of a panel.
+func inHalves(low, high matmulFunc) matmulFunc {
+	return func(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool) {
+		low(rows, c, cStride, x, xStride, b, steps, load)
+		high(rows, c[lanes:], cStride, x, xStride, b[lanes:], steps, load)
+	}
+}
+
 var linearAVX2 = func() [len(layouts)]multiplier {
 	m := linearGo
 	m[kernels.F32] = overFloats(6, matmulAVX2)
+	m[kernels.BF16].rows, m[kernels.BF16].matmul = 4, inHalves(matmulBF16HalfAVX2, matmulBF16HalfAVX2)
+	m[kernels.Int8].rows, m[kernels.Int8].matmul = 4, inHalves(matmulInt8LowAVX2, matmulInt8HighAVX2)
+	m[kernels.Int4].rows, m[kernels.Int4].matmul = 4, inHalves(matmulInt4LowAVX2, matmulInt4HighAVX2)
 	return m
 }()
 
@@ -120,6 +133,21 @@ func matmulInt8VNNI(rows int, c []float32, cStride int, x []uint32, xStride int,
 
 //go:noescape
 func matmulInt4VNNI(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulBF16HalfAVX2(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulInt8LowAVX2(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulInt8HighAVX2(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulInt4LowAVX2(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
+
+//go:noescape
+func matmulInt4HighAVX2(rows int, c []float32, cStride int, x []uint32, xStride int, b []uint32, steps int, load bool)
 
 // The loops of limits.go: n rounds.
 func peakFMAAVX2(n int)

@@ -66,6 +66,7 @@ func main() {
 	}
 	write("linear_avx512_amd64.s", writeProducts([]product{bf16, bf16Wide, int8s, int4s}))
 	write("attention_bf16_amd64.s", writeAttention())
+	write("linear_avx2_amd64.s", writeProducts(productsAVX2))
 	write("limits_amd64.s", writePeaks())
 }
 
