@@ -43,7 +43,9 @@ step "$python" combinations.py --traces "$out/traces-1.jsonl" --check "$out/trac
 
 # A judge for a real reasoner.
 step "$deepprune" judge pairs --traces "$out/traces-1.jsonl" --most 20 --out "$out/pairs.jsonl" --held-out "$out/dev.jsonl" --share 0.4
-for kind in "" "--chat" "--classifier" "--lora-rank 0"; do
+# In a chat the words begin a turn, and the small tokenizer has only letters for that.
+printf '%s\n' '{"head": "A: ", "mid": "\nB: ", "tail": "\ny or n?", "same": "y", "different": "n"}' > "$out/letters.json"
+for kind in "" "--chat --spec $out/letters.json" "--classifier" "--lora-rank 0"; do
     step "$python" finetune_judge.py --checkpoint "$embedded/judge" --pairs "$out/pairs.jsonl" --validation "$out/dev.jsonl" \
         --steps 2 --evaluate-every 1 --out "$out/tuned" $kind
     step "$python" check_judge.py --judge "$out/tuned" --pairs "$out/dev.jsonl" --deepprune "$deepprune" --limit 60
