@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"deepprune/engine"
 )
@@ -73,8 +74,8 @@ func TestConcurrency(t *testing.T) {
 		t.Errorf("a fourth request: %d %s; want 429 server_busy", status, code)
 	}
 	running[2].Body.Close()
-	for v.inFlight.count() > 2 {
-		// until the server has noticed
+	for v.inFlight.count() > 2 { // until the server has noticed
+		time.Sleep(time.Millisecond)
 	}
 	resp := v.post(t, "/v1/completions", a, long())
 	if after := resp.Header.Get("Retry-After"); after == "" {
