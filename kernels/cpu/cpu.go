@@ -1,9 +1,10 @@
-// Package cpu is the processor as a [kernels.Device]: float32 throughout, on a
-// pool of goroutines, with vector instructions where the machine has them.
+// Package cpu is the processor as a [kernels.Device]: a pool of goroutines, with
+// vector instructions where the machine has them.
 //
-// A device computes with one kernel set, chosen when it is made: "avx512",
-// "avx2", or "go", which is plain Go, runs everywhere and is the twin that the
-// others are tested against. Results are the same bit for bit for any number of
+// A device computes with one kernel set, chosen when it is made: "avx512bf16",
+// "avx512vnni" and "avx512", which differ in the instructions for weights that are
+// not float32, "avx2", or "go", which is plain Go, runs everywhere and is the twin
+// that the others are tested against. Results are the same bit for bit for any number of
 // threads and any batch, and differ in the last bits between kernel sets.
 //
 // The matrix product is the heart of it. Weights, keys and values are all kept
@@ -13,6 +14,7 @@
 //	c[rows][32]  (+)=  x[rows][k] · { b0[k][16] | b1[k][16] }
 //
 // Every element of c accumulates over k in order, whatever the number of rows.
+// Linear layers have such a kernel for each format of weights: see multiplier.
 //
 // # Goroutines
 //

@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"deepprune/kernels"
@@ -25,7 +26,14 @@ const u = 1.0 / (1 << 24)
 
 // Run tests a device. newDevice is called once for every part of the suite, and
 // what it returns is closed.
-func Run(t *testing.T, newDevice func() kernels.Device) {
+func Run(t *testing.T, newDevice func() kernels.Device) { run(t, newDevice, "") }
+
+// RunLinear is the part of Run on linear layers, for a device that differs from one
+// that passes it in nothing else.
+func RunLinear(t *testing.T, newDevice func() kernels.Device) { run(t, newDevice, "linear") }
+
+// run runs the parts whose names begin with prefix.
+func run(t *testing.T, newDevice func() kernels.Device, prefix string) {
 	seed := rand.Uint64()
 	if s := os.Getenv("DEEPPRUNE_TEST_SEED"); s != "" {
 		var err error
@@ -65,6 +73,9 @@ func Run(t *testing.T, newDevice func() kernels.Device) {
 		{"alternatives", (*harness).alternatives},
 		{"repeats", (*harness).repeats},
 	} {
+		if !strings.HasPrefix(part.name, prefix) {
+			continue
+		}
 		t.Run(part.name, func(t *testing.T) {
 			d := newDevice()
 			part.test(newHarness(t, d, seed+uint64(i)))
