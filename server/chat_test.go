@@ -149,8 +149,8 @@ func TestChatStreams(t *testing.T) {
 	c := newClient(t, Options{}, engine.Options{CheckInvariants: true})
 	for name, more := range map[string]object{
 		"greedy":    {"temperature": 0},
-		"sampled":   {"n": 3, "top_p": 0.9, "top_k": 20},
-		"all":       {"n": 2, "top_k": -1, "top_p": 1, "min_p": 0.02, "temperature": 1.5},
+		"sampled":   {"n": 3, "top_p": 0.9, "top_k": 20, "max_tokens": 80},
+		"all":       {"n": 2, "top_k": -1, "top_p": 1, "min_p": 0.02, "temperature": 1.5, "max_tokens": 80},
 		"short":     {"n": 2, "max_tokens": 5},
 		"completed": {"n": 2, "max_completion_tokens": 5, "max_tokens": 300},
 		"one token": {"max_tokens": 1},
@@ -181,7 +181,7 @@ func TestStopStrings(t *testing.T) {
 	if len(said) < 10 {
 		t.Fatalf("the answer is %q, too short for this test", said)
 	}
-	for _, cut := range [][2]int{{0, 3}, {2, 5}, {3, 9}, {len(said) - 3, len(said)}, {1, len(said)}} {
+	for _, cut := range [][2]int{{0, 3}, {3, 9}, {len(said) - 3, len(said)}} {
 		stop := said[cut[0]:cut[1]]
 		m := c.sameStreamed(chatBody(object{"temperature": 0, "stop": []string{stop, "never said"}}))[0]
 		whole := plain.reasoning + "\x00" + plain.content

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"deepprune/engine"
 )
@@ -150,17 +151,20 @@ func TestCompletionErrors(t *testing.T) {
 // settles waits until no group runs and no memory is held.
 func (c *client) settles() {
 	c.t.Helper()
-	for range 2000 {
-		s := c.s.engine.Stats()
-		if s.Groups == 0 {
+	for range patience {
+		if s := c.s.engine.Stats(); s.Groups == 0 {
 			if s.UsedBytes != 0 {
 				c.t.Errorf("%d bytes are in use", s.UsedBytes)
 			}
 			return
 		}
+		time.Sleep(time.Millisecond)
 	}
 	c.t.Error("groups still run")
 }
+
+// patience is how often, a millisecond apart, a test looks for what has to come.
+const patience = 60_000
 
 // TestTokenize goes there and back.
 func TestTokenize(t *testing.T) {

@@ -39,9 +39,10 @@ func TestResponseFormats(t *testing.T) {
 		}
 		isNumbers(t, m.content)
 	}
-	m := c.sameStreamed(chatBody(object{"response_format": object{"type": "json_object"}, "temperature": 0}))[0]
+	m := c.sameStreamed(chatBody(object{"response_format": object{"type": "json_object"}, "temperature": 0, "max_tokens": 450}))[0]
 	var v object
-	if err := json.Unmarshal([]byte(m.content), &v); m.finish == "stop" && err != nil {
+	// A model that was never taught JSON may not come to an end.
+	if err := json.Unmarshal([]byte(m.content), &v); !strings.HasPrefix(m.content, "{") || m.finish == "stop" && err != nil {
 		t.Errorf("%q: %v", m.content, err)
 	}
 	if p := c.complete(completionBody(object{"response_format": schema, "max_tokens": 100}))[0]; p.finish == "stop" {
