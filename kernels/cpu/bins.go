@@ -48,24 +48,32 @@ func (p prefix) shorter(q prefix) prefix {
 }
 
 // fill sorts tokens whose weights, exp((logits-max)*scale), are at least floor
-// into bins.
-func (b *bins) fill(logits, weights []float32, max, scale, floor float32) {
+// into bins. pieces are the sums of the weights of each piece: most of a
+// vocabulary is in pieces that all together weigh less than floor.
+func (b *bins) fill(logits, weights, pieces []float32, max, scale, floor float32) {
 	b.logits, b.weights, b.max, b.scale, b.bin = logits, weights, max, scale, -1
 	b.tokens, b.of = b.tokens[:0], b.of[:0]
 	clear(b.count[:])
 	clear(b.mass[:])
-	for i, w := range weights {
-		if w < floor {
+	for p, sum := range pieces {
+		if sum < floor*(1-1./1024) { // for the rounding of the sum
 			continue
 		}
-		bin := binCount - 1
-		if w > 0 {
-			bin = b.binOf(logits[i])
+		lo := p * piece
+		for i, w := range weights[lo:min(lo+piece, len(weights))] {
+			if w < floor {
+				continue
+			}
+			i += lo
+			bin := binCount - 1
+			if w > 0 {
+				bin = b.binOf(logits[i])
+			}
+			b.tokens = append(b.tokens, int32(i))
+			b.of = append(b.of, uint8(bin))
+			b.count[bin]++
+			b.mass[bin] += float64(w)
 		}
-		b.tokens = append(b.tokens, int32(i))
-		b.of = append(b.of, uint8(bin))
-		b.count[bin]++
-		b.mass[bin] += float64(w)
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *sampler) pick(set *set, logits []float32, m float32, z float64, p *kern
 	b := &s.bins
 	var end prefix
 	for i, enough := 0, false; i < len(floors) && !enough; i++ {
-		b.fill(logits, s.weights, m, scale, floors[i])
+		b.fill(logits, s.weights, s.pieces, m, scale, floors[i])
 		end = b.all()
 		switch {
 		case byCount:
