@@ -29,7 +29,7 @@ const (
 	probes       = 20
 	probeSeconds = 0.002
 	// readWords are read by each thread: more than caches hold.
-	readWords = 16 << 20
+	readWords = 32 << 20
 )
 
 // MeasureLimits measures for half a second, about.
