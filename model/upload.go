@@ -50,11 +50,16 @@ func (u *uploader) matrixIn(format kernels.Format, parts ...*weights.Tensor) ker
 	for _, p := range parts {
 		u.checkpoint.Forget(p)
 	}
-	u.done += int64(out) * int64(m.In())
+	u.loaded(int64(out) * int64(m.In()))
+	return m
+}
+
+// loaded counts numbers that are on the device now.
+func (u *uploader) loaded(n int64) {
+	u.done += n
 	if u.progress != nil {
 		u.progress(min(u.done, u.all), u.all)
 	}
-	return m
 }
 
 // vector makes a row of tensors of one dimension, nil of nil.
@@ -68,6 +73,7 @@ func (u *uploader) vector(parts ...*weights.Tensor) kernels.Tensor {
 		u.err = fmt.Errorf("tensor %q: %w", parts[0].Name, err)
 		return nil
 	}
+	u.loaded(int64(len(row)))
 	return t
 }
 
@@ -116,18 +122,21 @@ func (u *uploader) mixture(cfg *Config, t *expertTensors) *mixture {
 	}
 }
 
-// experts makes a matrix for each expert.
+// experts makes a matrix for each expert, and drops its tensors: one that is
+// transposed has all its numbers in memory for as long as it is there.
 func (u *uploader) experts(all perExpert) kernels.Experts {
+	name := all[0][0].Name
 	matrices := make([]kernels.Matrix, len(all))
 	for i, parts := range all {
 		matrices[i] = u.matrix(parts...)
+		all[i] = nil
 	}
 	if u.err != nil {
 		return nil
 	}
 	e, err := u.device.NewExperts(matrices)
 	if err != nil {
-		u.err = fmt.Errorf("tensor %q: %w", all[0][0].Name, err)
+		u.err = fmt.Errorf("tensor %q: %w", name, err)
 		return nil
 	}
 	return e
@@ -147,6 +156,7 @@ func (u *uploader) biases(all perExpert) kernels.Tensor {
 		u.err = fmt.Errorf("tensor %q: %w", all[0][0].Name, err)
 		return nil
 	}
+	u.loaded(int64(len(rows)))
 	return t
 }
 
