@@ -70,9 +70,9 @@ func Open(name string) (*Checkpoint, error) {
 }
 
 // OpenFS opens the checkpoint at the root of fsys: a GGUF file if it is the only
-// one, or all are parts of one, and there is no other checkpoint. Files of the operating system are
-// memory-mapped, others are read whole. name says in errors where the files come
-// from.
+// one, or all are parts of one, and there is no other checkpoint. Files of the
+// operating system are memory-mapped, others are read whole. name says in errors
+// where the files come from.
 func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
 	gguf := ""
 	if _, err := fs.Stat(fsys, singleFile); err != nil {
@@ -267,6 +267,9 @@ type mapping struct {
 // Forget tells the system that a tensor's rows are not needed again soon, so that
 // they take no memory beside what was made of them.
 func (c *Checkpoint) Forget(t *Tensor) {
+	for _, s := range t.sources {
+		c.Forget(s)
+	}
 	for _, m := range c.mapped {
 		if m.forget == nil || len(t.data) == 0 {
 			continue

@@ -21,7 +21,7 @@ func Scaled(t, scales *Tensor, rows, cols int) (*Tensor, error) {
 		return nil, fmt.Errorf("tensor %q: shape %v; blocks of %d by %d make it %v", scales.Name, scales.Shape, rows, cols, want)
 	}
 	s := *t
-	s.data = nil
+	s.data, s.sources = nil, []*Tensor{t, scales}
 	s.generate = func(i int, dst []float32) {
 		t.Row(i, dst)
 		factors := make([]float32, scales.cols)

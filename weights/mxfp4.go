@@ -57,7 +57,7 @@ func newMXFP4(name string, blocks, scales *Tensor) *Tensor {
 	dims := len(scales.Shape)
 	shape := slices.Clone(scales.Shape)
 	shape[dims-1] *= mxfp4Block
-	t := &Tensor{Name: name, DType: MXFP4, Shape: shape, file: blocks.file, rows: shape[0], cols: 1}
+	t := &Tensor{Name: name, DType: MXFP4, Shape: shape, file: blocks.file, rows: shape[0], cols: 1, sources: []*Tensor{blocks, scales}}
 	for _, n := range shape[1:] {
 		t.cols *= n
 	}

@@ -2,7 +2,6 @@ package weights
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 )
 
@@ -21,7 +20,10 @@ func Part(t *Tensor, i int) *Tensor {
 	}
 	switch {
 	case t.part != nil:
-		p.part, p.generate = nil, t.part(i)
+		p.part, p.generate, p.sources = nil, t.part(i), make([]*Tensor, len(t.sources))
+		for k, s := range t.sources {
+			p.sources[k] = Part(s, i)
+		}
 	case t.generate != nil:
 		if len(p.Shape) > 1 {
 			panic(fmt.Sprintf("weights: part of tensor %q %v, which is made as it is read", t.Name, t.Shape))
@@ -38,7 +40,7 @@ func Part(t *Tensor, i int) *Tensor {
 // concurrently.
 func Reordered(t *Tensor, from func(i int) int) *Tensor {
 	r := *t
-	r.data, r.part = nil, nil
+	r.data, r.part, r.sources = nil, nil, []*Tensor{t}
 	r.generate = func(i int, dst []float32) { t.Row(from(i), dst) }
 	return &r
 }
@@ -46,7 +48,7 @@ func Reordered(t *Tensor, from func(i int) int) *Tensor {
 // ReorderedColumns is a tensor whose columns i are columns from(i) of t.
 func ReorderedColumns(t *Tensor, from func(i int) int) *Tensor {
 	r := *t
-	r.data, r.part = nil, nil
+	r.data, r.part, r.sources = nil, nil, []*Tensor{t}
 	r.generate = func(i int, dst []float32) {
 		row := make([]float32, len(dst))
 		t.Row(i, row)
@@ -64,7 +66,7 @@ func Transposed(t *Tensor) *Tensor {
 		panic(fmt.Sprintf("weights: tensor %q %v transposed", t.Name, t.Shape))
 	}
 	r := *t
-	r.data, r.part = nil, nil
+	r.data, r.part, r.sources = nil, nil, []*Tensor{t}
 	r.Shape = []int{t.Shape[1], t.Shape[0]}
 	r.rows, r.cols = r.Shape[0], r.Shape[1]
 	all := sync.OnceValue(func() []float32 {
@@ -80,22 +82,4 @@ func Transposed(t *Tensor) *Tensor {
 		}
 	}
 	return &r
-}
-
-// Stacked is a tensor of the rows of others, one after the other, which are of as
-// many columns; those of one dimension are rows.
-func Stacked(name string, parts ...*Tensor) *Tensor {
-	rows := 0
-	ends := make([]int, len(parts))
-	for i, p := range parts {
-		if p.cols != parts[0].cols {
-			panic(fmt.Sprintf("weights: tensors %q and %q stacked", parts[0].Name, p.Name))
-		}
-		rows += p.rows
-		ends[i] = rows
-	}
-	return Generated(name, []int{rows, parts[0].cols}, func(i int, dst []float32) {
-		p, _ := slices.BinarySearch(ends, i+1)
-		parts[p].Row(i-ends[p]+parts[p].rows, dst)
-	})
 }

@@ -56,6 +56,46 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestForget gives back what a tensor is made of, whatever was made in between.
+func TestForget(t *testing.T) {
+	file := make([]byte, 1024)
+	at := func(from, n int, dtype DType, decode func([]float32, []byte), shape ...int) *Tensor {
+		x := &Tensor{Name: "x", DType: dtype, Shape: shape, rows: shape[0], cols: 1, rowBytes: n / shape[0], data: file[from : from+n], decode: decode}
+		for _, d := range shape[1:] {
+			x.cols *= d
+		}
+		return x
+	}
+	numbers := at(0, 96, F32, decodeF32, 3, 2, 4)
+	packed := newMXFP4("w", at(128, 192, "U8", nil, 2, 3, 2, 16), at(320, 12, "U8", nil, 2, 3, 2))
+	scaled, err := Scaled(at(512, 32, F8E4M3, decodeF8E4M3, 4, 8), at(544, 8, F32, decodeF32, 2, 1), 2, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swap := func(i int) int { return i ^ 1 }
+	for _, test := range []struct {
+		name   string
+		tensor *Tensor
+		want   [][2]int
+	}{
+		{"as it is", numbers, [][2]int{{0, 96}}},
+		{"part", Part(numbers, 1), [][2]int{{32, 32}}},
+		{"transposed part", Transposed(Part(numbers, 2)), [][2]int{{64, 32}}},
+		{"rows and columns of a part", ReorderedColumns(Reordered(Part(numbers, 0), swap), swap), [][2]int{{0, 32}}},
+		{"MXFP4", packed, [][2]int{{128, 192}, {320, 12}}},
+		{"rows of a part of MXFP4", Reordered(Part(packed, 1), swap), [][2]int{{224, 96}, {326, 6}}},
+		{"FP8", scaled, [][2]int{{512, 32}, {544, 8}}},
+		{"generated", Generated("g", []int{2}, func(int, []float32) {}), nil},
+	} {
+		var got [][2]int
+		c := &Checkpoint{mapped: []mapping{{data: file, forget: func(at, n int) { got = append(got, [2]int{at, n}) }}}}
+		c.Forget(test.tensor)
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: bytes %v (from, how many) are given back; want %v", test.name, got, test.want)
+		}
+	}
+}
+
 // mxfp4Checkpoint has the two tensors of bytes of "w".
 func mxfp4Checkpoint(t *testing.T, blocks, scales *Tensor) *Checkpoint {
 	t.Helper()

@@ -53,6 +53,9 @@ type Tensor struct {
 	decode     func(dst []float32, src []byte) // of a row; nil if the type cannot be read
 	generate   func(i int, dst []float32)      // instead of data, see Generated
 
+	// sources are the tensors that the rows are made of, of a tensor that has no data.
+	sources []*Tensor
+
 	// part makes the rows of an element of the first dimension, of a tensor of more
 	// than two that has no data.
 	part func(element int) func(i int, dst []float32)
