@@ -101,6 +101,17 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// boundBody bounds the size of a request's body and the time that it may take, of one
+// that is refused as well: net/http reads what a handler leaves before it answers.
+func boundBody(w http.ResponseWriter, r *http.Request, l *Limits) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(l.Read))
+	r.Body = &timedBody{http.MaxBytesReader(w, r.Body, l.Body), control}
+}
+
 // ServeHTTP answers a request: what every request passes, then the route.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{
@@ -119,6 +130,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // pass leads a request to its route, or says why not.
 func (s *Server) pass(x *exchange, r *http.Request) *openai.Error {
+	boundBody(x.ResponseWriter, r, &s.opt.Limits)
 	if err := s.checkHost(r); err != nil {
 		return err
 	}
@@ -141,10 +153,6 @@ func (s *Server) pass(x *exchange, r *http.Request) *openai.Error {
 			}
 			defer leave()
 		}
-	}
-	if r.Body != nil && r.Body != http.NoBody {
-		x.control.SetReadDeadline(time.Now().Add(s.opt.Limits.Read))
-		r.Body = &timedBody{http.MaxBytesReader(x.ResponseWriter, r.Body, s.opt.Limits.Body), x.control}
 	}
 	s.mux.ServeHTTP(x, r)
 	return nil

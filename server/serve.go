@@ -34,7 +34,7 @@ func Serve(ctx context.Context, ln net.Listener, opt Options, load func(context.
 	// Handlers work in a context that outlives ctx by the time of the drain.
 	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	f := &front{}
+	f := &front{limits: l}
 	hs := &http.Server{
 		Handler:           f,
 		ReadHeaderTimeout: l.Read,
@@ -87,6 +87,7 @@ func Serve(ctx context.Context, ln net.Listener, opt Options, load func(context.
 
 // front passes requests on to the server once there is one.
 type front struct {
+	limits Limits
 	server atomic.Pointer[Server]
 }
 
@@ -95,6 +96,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.ServeHTTP(w, r)
 		return
 	}
+	boundBody(w, r, &f.limits)
 	if r.URL.Path == "/health" {
 		health(w, r)
 		return
