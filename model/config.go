@@ -256,8 +256,9 @@ func (f *configJSON) labels(c *Config) error {
 	return nil
 }
 
-// quantization reads which weights are quantised: experts in MXFP4, or the blocks of FP8. What the reference does with activations
-// then, namely to round them to FP8 as well, is not done: it is for speed.
+// quantization reads which weights are quantised: experts in MXFP4, or the blocks of
+// FP8. What the reference does with activations then, namely to round them to FP8 as
+// well, is not done: it is for speed.
 func (f *configJSON) quantization(c *Config, mxfp4 bool) error {
 	q := f.Quantization
 	switch {

@@ -17,17 +17,8 @@ type qwen3MoEJSON struct {
 }
 
 func readQwen3MoE(f *configJSON, c *Config) error {
-	c.QKNorm = true
-	c.QKVBias = value(f.AttentionBias, false)
-	c.OutputBias = c.QKVBias
-	w, err := f.ownWindows()
-	if err != nil {
-		return err
-	}
-	if !w.Use {
-		w.Window = nil
-	}
-	if err := c.windows(w.Window, w.LayerTypes, 0); err != nil {
+	readQwen3Attention(f, c)
+	if err := qwenWindows(f, c, true); err != nil {
 		return err
 	}
 	var own qwen3MoEJSON
