@@ -144,6 +144,25 @@ func TestAllocations(t *testing.T) {
 			batch.Add([]int32{r}, int(r%16), []int32{r}, true)
 		}
 		batch.Plan()
+		var products []kernels.Matrix
+		var caches []kernels.KV
+		for _, format := range kernels.Formats()[1:] {
+			products = append(products, must[kernels.Matrix](t)(d.NewMatrix(format, 1000, cols, func(_ int, row []float32) { copy(row, randomFloats(cols)) })))
+		}
+		for _, format := range kernels.KVFormats()[1:] {
+			layout := kernels.KVLayout{Layers: 1, KVHeads: kvHeads, HeadDim: dim, Format: format}
+			arena := must[kernels.Arena](t)(d.NewArena(layout.BlockBytes() * rows))
+			caches = append(caches, kernels.KV{Arena: arena, KVLayout: layout, PageBytes: layout.BlockBytes()})
+		}
+		const count, chosen = 4, 1
+		var matrices []kernels.Matrix
+		for range count {
+			matrices = append(matrices, must[kernels.Matrix](t)(d.NewMatrix(kernels.Int8, 512, cols, func(_ int, row []float32) { copy(row, randomFloats(cols)) })))
+		}
+		experts := must[kernels.Experts](t)(d.NewExperts(matrices))
+		routing := must[kernels.Routing](t)(d.NewRouting(rows, count, chosen))
+		router := kernels.RouterSpec{Chosen: chosen, Scale: 1}
+		routes, entries, mixed := tensor(count), tensor(cols), tensor(512)
 		params, out, row := make([]kernels.SampleParams, rows), make([]kernels.Sampled, rows), make([]float32, cols)
 		for i := range params {
 			params[i] = kernels.SampleParams{Temperature: float32(i%3) * 0.7, TopK: int32(i % 40), TopP: 0.9, MinP: 0.01, Trace: uint32(i)}
@@ -160,6 +179,18 @@ func TestAllocations(t *testing.T) {
 			d.Sample(logits, params, out)
 			d.Read(y, 3, row)
 			d.CopyBlock(kv, 1, 2)
+			for _, m := range products {
+				d.Linear(logits, y, m, nil, rows)
+			}
+			for _, kv := range caches {
+				d.RotaryWriteKV(qkv, &spec, kv, 0, &batch)
+				d.Attention(y, qkv, &spec.AttentionSpec, kv, 0, &batch)
+			}
+			d.Route(routing, routes, &router, rows)
+			d.Dispatch(entries, x, routing)
+			d.ExpertLinear(gated, entries, experts, nil, routing)
+			d.Combine(mixed, gated, routing, false)
+			d.ClampedSwiGLU(gated, gateUp, rows, 1.7, 7)
 		}
 		for range 20 {
 			step() // every worker's memory grows
