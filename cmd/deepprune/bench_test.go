@@ -145,4 +145,11 @@ func TestRealSpeed(t *testing.T) {
 			t.Errorf("%q: code %d; want 2", args, code)
 		}
 	}
+	if _, available := systemMemory(); available > 0 {
+		// 30 TiB of KV.
+		code, _, stderr := runReal(t, "bench", "speed", "--model", "random:qwen3-0.6b", "-k", "1,8192", "--new", "32000")
+		if code != 1 || !strings.Contains(stderr, "the KV") {
+			t.Errorf("more KV than memory: code %d, stderr %q; want a refusal", code, stderr)
+		}
+	}
 }

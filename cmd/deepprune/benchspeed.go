@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,10 +66,10 @@ func (f *speedFlags) check() error {
 	switch {
 	case len(f.traces) == 0:
 		return usagef("--traces: none are given")
-	case f.prompt < 2:
-		return usagef("--prompt: %d is not at least 2", f.prompt)
-	case f.new < 4:
-		return usagef("--new: %d is not at least 4", f.new)
+	case f.prompt < 2 || f.prompt > maxContext:
+		return usagef("--prompt: %d is not between 2 and %d", f.prompt, maxContext)
+	case f.new < 4 || f.new > maxContext:
+		return usagef("--new: %d is not between 4 and %d", f.new, maxContext)
 	case f.repeat < 1 || f.repeat > 1000:
 		return usagef("--repeat: %d is not between 1 and 1000", f.repeat)
 	}
@@ -120,6 +121,13 @@ func (a *app) measureSpeed(f *speedFlags, clock *speed.Clock) (*speed.Report, er
 	start := time.Now()
 	var d modelDescription
 	err := open(f.model, "embedded-reasoner", embedded.Reasoner(), f.dtype, func(c *weights.Checkpoint) (err error) {
+		shape, err := model.ReadConfig(c)
+		if err != nil {
+			return err
+		}
+		shape.KVFormat = f.dtype.kv.of(&shape)
+		// Beside the model there must be room for the largest group.
+		f.kvMemory = size(speed.KVBytes(&shape, slices.Max(f.traces), f.prompt, f.new))
 		config.Model, err = f.load(clock, c, "model", f.dtype)
 		return err
 	}, &d)

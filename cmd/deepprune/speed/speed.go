@@ -160,6 +160,12 @@ func (r *runner) decode(ctx context.Context, k int) (run, error) {
 	return run{steps, r.probes[first:len(r.probes):len(r.probes)], peak}, nil
 }
 
+// KVBytes is the KV memory of k traces of so many new tokens behind one prompt.
+func KVBytes(c *model.Config, k, prompt, tokens int) int64 {
+	blocks := func(tokens int) int64 { return int64(tokens/kernels.BlockSize + 2) }
+	return c.KVLayout().BlockBytes() * (blocks(prompt) + int64(k)*blocks(tokens))
+}
+
 // group has an engine of its own answer a request with k traces.
 func (r *runner) group(ctx context.Context, m *model.Model, k int, req engine.Request) ([]step, error) {
 	debug.FreeOSMemory() // the last engine's
@@ -167,10 +173,9 @@ func (r *runner) group(ctx context.Context, m *model.Model, k int, req engine.Re
 	if req.Question != "" {
 		prompt, most = m.MaxContext()/2, m.MaxContext()/2
 	}
-	blocks := func(tokens int) int64 { return int64(tokens/kernels.BlockSize + 2) }
 	e, err := engine.New(r.clock, m, nil, engine.Options{
 		Slots: k, TokenBudget: max(k, prompt),
-		KVBytes: m.Config.KVLayout().BlockBytes() * (blocks(prompt) + int64(k)*blocks(most)),
+		KVBytes: KVBytes(&m.Config, k, prompt, most),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("speed: %w", err)
