@@ -66,6 +66,9 @@ func (e *Engine) completeParams(p Params, prompt int, promptOnly bool) (Params, 
 	if p.TopP == 0 {
 		p.TopP = gen.TopP
 	}
+	if p.MinP == 0 {
+		p.MinP = gen.MinP
+	}
 	if p.RepetitionPenalty == 0 {
 		p.RepetitionPenalty = gen.RepetitionPenalty
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -49,6 +50,24 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want %v that names %q", c.name, err, c.want, c.text)
 		}
+	}
+}
+
+// TestCheckpointDefaults: parameters that are left out are those of the checkpoint.
+func TestCheckpointDefaults(t *testing.T) {
+	p := open(t, 1)
+	e, err := newEngine(p.dev, p.reasoner, nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := *p.reasoner
+	m.Generation.Temperature, m.Generation.TopK, m.Generation.TopP = 0.7, 5, 0.9
+	m.Generation.MinP, m.Generation.RepetitionPenalty = 0.1, 1.3
+	e.reasoner = &m
+	got, err := e.completeParams(Params{MaxTokens: 4}, 3, false)
+	want := Params{Temperature: 0.7, TopK: 5, TopP: 0.9, MinP: 0.1, RepetitionPenalty: 1.3, MaxTokens: 4}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 }
 

@@ -3,11 +3,14 @@ package server
 import (
 	"maps"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 
 	"deepprune/engine"
+	"deepprune/model"
+	"deepprune/server/openai"
 )
 
 // TestChatLogProbs checks that the tokens are those of the text and that the
@@ -103,6 +106,23 @@ func checkOffsets(t *testing.T, p *piece) {
 		if !strings.HasPrefix(p.text[min(at, len(p.text)):], token.(string)) {
 			t.Errorf("token %d, %q, does not stand at %d", i, token, at)
 		}
+	}
+}
+
+// TestCheckpointDefaults: what a request leaves out is the checkpoint's, what it says
+// is not, nothing included.
+func TestCheckpointDefaults(t *testing.T) {
+	s := newServer(t, Options{}, engine.Options{})
+	m := *s.model
+	m.Generation = model.Generation{Temperature: 0.7, TopK: 5, TopP: 0.9, MinP: 0.1, RepetitionPenalty: 1.3}
+	s.model = &m
+	if got := s.params(new(openai.Sampling)); !reflect.DeepEqual(got, engine.Params{}) {
+		t.Errorf("of nothing: %+v; want all left to the engine", got)
+	}
+	zero, one, all := 0.0, 1.0, int64(0)
+	p := s.params(&openai.Sampling{Temperature: &zero, TopK: &all, TopP: &one, MinP: &zero, RepetitionPenalty: &one})
+	if p.Temperature >= 0 || p.TopK != m.Config.VocabSize || p.TopP != 1 || !(p.MinP > 0 && p.MinP < 1e-30) || p.RepetitionPenalty != 1 {
+		t.Errorf("of no adjustment: %+v", p)
 	}
 }
 

@@ -77,8 +77,7 @@ func eventBuffer(traces, slots int) int { return 256 + 64*min(traces, slots) + 4
 // params are the parameters of a trace.
 func (s *Server) params(q *openai.Sampling) engine.Params {
 	p := engine.Params{
-		FrequencyPenalty: q.FrequencyPenalty, PresencePenalty: q.PresencePenalty,
-		RepetitionPenalty: q.RepetitionPenalty, LogitBias: q.LogitBias,
+		FrequencyPenalty: q.FrequencyPenalty, PresencePenalty: q.PresencePenalty, LogitBias: q.LogitBias,
 		Stop: q.Stop, StopTokens: q.StopTokens, IgnoreEOS: q.IgnoreEOS,
 	}
 	// A value left out is the checkpoint's, or else OpenAI's. The engine takes 0 for
@@ -105,6 +104,12 @@ func (s *Server) params(q *openai.Sampling) engine.Params {
 	}
 	if q.MinP != nil {
 		p.MinP = *q.MinP
+		if p.MinP == 0 && s.model.Generation.MinP > 0 {
+			p.MinP = math.SmallestNonzeroFloat32 // none is less likely than that
+		}
+	}
+	if q.RepetitionPenalty != nil {
+		p.RepetitionPenalty = *q.RepetitionPenalty
 	}
 	if q.MaxTokens != nil {
 		p.MaxTokens = int(*q.MaxTokens)

@@ -247,7 +247,7 @@ func TestParseChat(t *testing.T) {
 		Sampling: Sampling{
 			Model: "m", Choices: 2, MaxTokens: ptr(int64(9)),
 			Temperature: ptr(0.0), TopP: ptr(0.9), MinP: ptr(0.1), TopK: ptr(int64(-1)),
-			FrequencyPenalty: 1, PresencePenalty: -1, RepetitionPenalty: 1.2,
+			FrequencyPenalty: 1, PresencePenalty: -1, RepetitionPenalty: ptr(1.2),
 			LogitBias: map[int32]float32{5: -100}, Stop: []string{"END"}, StopTokens: []int32{3}, IgnoreEOS: true, Seed: ptr(int64(-4)),
 			Stream: true, IncludeUsage: true,
 			Group: &Group{
@@ -346,8 +346,11 @@ func fuzzBodies(f *testing.F) {
 // checkSampling checks what the rest of the server relies on.
 func checkSampling(t *testing.T, s *Sampling) {
 	t.Helper()
-	if s.Model == "" || s.Choices < 1 || s.Choices > testLimits.Choices || !(s.RepetitionPenalty > 0) {
+	if s.Model == "" || s.Choices < 1 || s.Choices > testLimits.Choices {
 		t.Errorf("%+v", s)
+	}
+	if p := s.RepetitionPenalty; p != nil && !(*p > 0 && *p <= 10) {
+		t.Errorf("repetition_penalty %v", *p)
 	}
 	for _, p := range []*float64{s.Temperature, s.TopP, s.MinP} {
 		if p != nil && !(*p >= 0 && *p <= 2) {

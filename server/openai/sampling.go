@@ -39,7 +39,7 @@ type Sampling struct {
 	Temperature, TopP, MinP           *float64
 	TopK                              *int64 // at most 0 for all tokens
 	FrequencyPenalty, PresencePenalty float64
-	RepetitionPenalty                 float64 // 1 for none
+	RepetitionPenalty                 *float64 // 1 for none
 	LogitBias                         map[int32]float32
 	Stop                              []string
 	StopTokens                        []int32
@@ -88,8 +88,8 @@ func (o object) sampling(limits Limits) (s Sampling) {
 	s.TopK = o.integer("top_k", -1, math.MaxInt32)
 	s.FrequencyPenalty = or(o.decimal("frequency_penalty", -2, 2), 0)
 	s.PresencePenalty = or(o.decimal("presence_penalty", -2, 2), 0)
-	s.RepetitionPenalty = or(o.decimal("repetition_penalty", 0, 10), 1)
-	if s.RepetitionPenalty == 0 {
+	s.RepetitionPenalty = o.decimal("repetition_penalty", 0, 10)
+	if p := s.RepetitionPenalty; p != nil && *p == 0 {
 		o.invalid("repetition_penalty", "decimal_below_min_value", "it must be above 0.")
 	}
 	s.LogitBias = o.biases()
