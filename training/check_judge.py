@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig
 
-from finetune_judge import Judge, scores_of, shown
+from finetune_judge import Judge, chat_of, scores_of, shown
 from judge_spec import Prompt, Spec
 from measures import separation
 from pair_files import read_pairs, whole_questions
@@ -46,7 +46,8 @@ def main():
     config = AutoConfig.from_pretrained(args.judge)
     words = config.architectures[0].endswith("ForCausalLM")
     spec = Spec.read(args.judge / "judge.json")
-    prompt = Prompt(spec, args.judge / "tokenizer.json", config.max_position_embeddings, words)
+    asked = spec.in_chat(chat_of(args.judge)) if spec.chat else spec
+    prompt = Prompt(asked, args.judge / "tokenizer.json", config.max_position_embeddings, words)
     pairs = whole_questions(read_pairs(args.pairs, spec), args.limit, seed=1)
     judge = Judge.load(args.judge, prompt.words, torch.float32).to(args.device)
     here = scores_of(judge, [prompt(p.a, p.b) for p in pairs], 16384)

@@ -20,6 +20,7 @@ pair shown twice. Where it differs, and where the paper says nothing:
 
 import argparse
 import contextlib
+import dataclasses
 import itertools
 import math
 import os
@@ -236,15 +237,22 @@ def save(judge, wrapped, source, out):
             shutil.copy(source / name, out / name)
 
 
+def chat_of(folder, **switches):
+    """The prompt that a checkpoint's chat template makes of a message's text."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return lambda text: tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True, **switches)
+
+
 def spec_of(args):
     """(what the pairs' messages say, what the judge is asked)."""
     file = args.spec or args.checkpoint / "judge.json"
     spec = Spec.read(file) if args.spec or file.exists() else Spec()
-    asked = spec
-    if args.chat:
-        tokenizer = AutoTokenizer.from_pretrained(args.checkpoint)
-        asked = spec.in_chat(lambda text: tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True, enable_thinking=False))
+    asked = dataclasses.replace(spec)
+    if spec.chat:  # as the engine does it
+        asked = spec.in_chat(chat_of(args.checkpoint))
+    elif args.chat:
+        asked = spec.in_chat(chat_of(args.checkpoint, enable_thinking=False))
     if args.prefix_tokens or args.prefix_words:
         asked.checkpoint = {k: v for k, v in (("tokens", args.prefix_tokens), ("words", args.prefix_words)) if v}
     return spec, asked

@@ -25,6 +25,7 @@ class Spec:
     tail: str = "\n\nSame answer (yes or no):"
     same: str = " yes"
     different: str = " no"
+    chat: bool = False  # the engine puts its chat template around the prompt
     checkpoint: dict = dataclasses.field(default_factory=lambda: {"words": 25})
     threshold: float = 0.5
 
@@ -32,7 +33,7 @@ class Spec:
     def read(cls, path):
         """A field that the file lacks is empty, and one that is not known is
         ignored, as by the engine."""
-        empty = dict(head="", mid="", tail="", same="", different="", checkpoint={}, threshold=0.0)
+        empty = dict(head="", mid="", tail="", same="", different="", chat=False, checkpoint={}, threshold=0.0)
         said = json.loads(pathlib.Path(path).read_text())
         return cls(**{field: said.get(field, value) for field, value in empty.items()})
 
@@ -43,13 +44,14 @@ class Spec:
     def in_chat(self, render):
         """The spec with what a chat template puts around a message. render makes
         the whole prompt of a message's text. An answer begins the assistant's
-        turn, so the words lose the space before them."""
+        turn, so the words lose the space before them, unless the spec is of a
+        chat already and means them as they are."""
         prefix = "\uE000"  # stands for a prefix: a character that no template has
         parts = render(prefix.join((self.head, self.mid, self.tail))).split(prefix)
         if len(parts) != 3:
             raise ValueError("the chat template does not show a message as it is")
-        return dataclasses.replace(self, head=parts[0], mid=parts[1], tail=parts[2],
-                                   same=self.same.strip(), different=self.different.strip())
+        same, different = (word if self.chat else word.strip() for word in (self.same, self.different))
+        return dataclasses.replace(self, head=parts[0], mid=parts[1], tail=parts[2], same=same, different=different, chat=False)
 
 
 class Prompt:
@@ -59,6 +61,8 @@ class Prompt:
     that classifies."""
 
     def __init__(self, spec, tokenizer_file, context, words=True):
+        if spec.chat:
+            raise ValueError("the spec is to be asked in_chat")
         description = json.loads(pathlib.Path(tokenizer_file).read_text())
         # Templates, truncation and padding are not the prompt's.
         description |= {"post_processor": None, "truncation": None, "padding": None}

@@ -161,6 +161,17 @@ class Prompts(unittest.TestCase):
         with self.assertRaises(ValueError):
             spec.in_chat(lambda text: "hello")
 
+    def test_a_spec_of_a_chat_keeps_its_words(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "judge.json"
+            Spec(head="H", mid=" M ", tail=" T", same=" yes", different=" no", chat=True).write(file)
+            spec = Spec.read(file)
+        with self.assertRaisesRegex(ValueError, "in_chat"):
+            Prompt(spec, EMBEDDED / "tokenizer.json", 512)
+        asked = spec.in_chat(lambda text: f"<{text}>")
+        self.assertEqual((asked.head, asked.tail, asked.same, asked.chat), ("<H", " T>", " yes", False))
+        Prompt(asked, EMBEDDED / "tokenizer.json", 512)
+
     def test_a_word_must_be_one_token(self):
         with self.assertRaisesRegex(ValueError, "not one"):
             Prompt(Spec(same=" perhaps not"), EMBEDDED / "tokenizer.json", 512)
