@@ -12,7 +12,7 @@ import (
 )
 
 func TestCancelGroup(t *testing.T) {
-	e := open(t, 2).start(t, Options{})
+	e := open(t, 2).start(t, Options{Slots: 8}) // so that most have not begun
 	g, err := e.Submit(context.Background(), Request{Question: questions[0], Traces: 32, EventBuffer: 1 << 16, Params: Params{IgnoreEOS: true}})
 	if err != nil {
 		t.Fatal(err)

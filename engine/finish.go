@@ -7,11 +7,13 @@ import (
 	"deepprune/prune"
 )
 
-// endGroup ends a group: traces that have not ended get the state rest, those that
-// never started stay so. The vote is taken among what has finished.
+// endGroup ends a group: traces that have not ended get the state rest, also those
+// that could have started and waited for a slot, so that the result does not depend
+// on the number of slots; those that their policy did not let start stay so. The vote
+// is taken among what has finished.
 func (e *Engine) endGroup(g *Group, rest prune.State, err error, warning string) {
 	for i := range g.traces {
-		if t := &g.traces[i]; t.state != prune.NotStarted && !t.state.Ended() {
+		if t := &g.traces[i]; !t.state.Ended() && (t.state != prune.NotStarted || i < g.startLimit) {
 			e.endTrace(t, rest)
 		}
 	}
