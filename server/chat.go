@@ -42,7 +42,7 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 		speakers[i] = s.newChatSpeaker(q, i, request.Prompt)
 	}
 	if q.Stream {
-		stream(r.Context(), w, a, speakers)
+		stream(w, a, speakers)
 		return
 	}
 	results, err := a.wait()

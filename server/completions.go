@@ -41,7 +41,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if q.Stream {
-		stream(r.Context(), w, a, speakers)
+		stream(w, a, speakers)
 		return
 	}
 	results, err := a.wait()

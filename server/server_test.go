@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"deepprune/engine"
 	"deepprune/kernels/cpu"
@@ -150,5 +151,23 @@ func TestServeReportsLoadErrors(t *testing.T) {
 	err := Serve(t.Context(), listen(t), Options{}, func(context.Context) (*Server, error) { return nil, broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v; want %v", err, broken)
+	}
+}
+
+// TestDrainTimesOut: a stream that is cut off says so, and comes to its end.
+func TestDrainTimesOut(t *testing.T) {
+	v := serveTest(t, Options{DrainTimeout: 20 * time.Millisecond}, engine.Options{Slots: 2})
+	c := &client{t, "http://" + v.addr, v.Server}
+	resp, _ := c.running(t.Context(), nil)
+	go v.stop()
+	chunks := chunksOf(t, c.events(resp))
+	choices := assemble(t, chunks)
+	if len(choices) != 4 {
+		t.Errorf("%d choices; want 4", len(choices))
+	}
+	for i, m := range choices {
+		if m.finish != "length" || m.stop != "cancelled" {
+			t.Errorf("choice %d: %+v", i, m)
+		}
 	}
 }

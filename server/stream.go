@@ -98,22 +98,22 @@ type speaker[C any] interface {
 // the order of their indices.
 //
 // A client that reads slowly sees several steps at once; what waits for it is in the
-// groups anyway. One that goes away ends ctx, and with it the groups.
-func stream[C any, S speaker[C]](ctx context.Context, w http.ResponseWriter, a *answer, speakers []S) {
+// groups anyway. When the request's context ends, because its client has gone or the
+// server has no more patience, the groups end with it, and what is left to say is
+// that.
+func stream[C any, S speaker[C]](w http.ResponseWriter, a *answer, speakers []S) {
 	a.announce(w)
 	out := newEventStream(w)
 	if out.flush() != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	changes := a.changes(ctx)
 	silence := newHeartbeat()
 	defer silence.Stop()
 	for open := len(speakers); ; {
 		select {
-		case <-ctx.Done():
-			return
 		case <-changes:
 		case <-silence.C:
 			out.addText(": the groups run\n\n")
