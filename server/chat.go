@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"deepprune/engine"
@@ -130,6 +132,9 @@ func (s *Server) conversation(q *openai.ChatRequest) (model.Conversation, error)
 	return c, nil
 }
 
+// localRef is a reference of a JSON schema to a part of itself, up to the place.
+var localRef = regexp.MustCompile(`[{,\s]"\$ref"\s*:\s*"#`)
+
 // forcedCall is the JSON schema of what a model has to write that must call a tool:
 // the arguments of the one that is named, or an array of calls. nil if it need not.
 func forcedCall(q *openai.ChatRequest) json.RawMessage {
@@ -144,11 +149,19 @@ func forcedCall(q *openai.ChatRequest) json.RawMessage {
 	case openai.ToolNamed:
 		return parameters(q.Find(q.Choice.Name))
 	case openai.ToolRequired:
+		// A model says whom it calls before it says with what: the order of fields is
+		// that of the text.
+		type call struct {
+			Name      schema          `json:"name"`
+			Arguments json.RawMessage `json:"arguments"`
+		}
 		calls := make([]schema, len(q.Tools))
 		for i := range q.Tools {
+			t := &q.Tools[i]
+			place := fmt.Sprintf("/items/anyOf/%d/properties/arguments", i)
 			calls[i] = schema{
 				"type":                 "object",
-				"properties":           schema{"name": schema{"const": q.Tools[i].Name}, "arguments": parameters(&q.Tools[i])},
+				"properties":           call{schema{"const": t.Name}, localRef.ReplaceAll(parameters(t), []byte("${0}"+place))},
 				"required":             []string{"name", "arguments"},
 				"additionalProperties": false,
 			}

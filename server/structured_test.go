@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"deepprune/engine"
+	"deepprune/engine/constrain"
 	"deepprune/model"
 	"deepprune/prune"
 	"deepprune/server/openai"
@@ -83,6 +84,49 @@ func TestForcedTools(t *testing.T) {
 	m = c.sameStreamed(chatBody(object{"tools": tools, "tool_choice": "none", "temperature": 0}))[0]
 	if m.finish != "stop" || len(m.calls) > 0 {
 		t.Errorf("none: %+v", m)
+	}
+}
+
+// TestForcedCallSchema: a call has its name first, and the schema of a tool may refer
+// to itself.
+func TestForcedCallSchema(t *testing.T) {
+	tools := []openai.Tool{
+		{Name: "now"},
+		{Name: "plot", Parameters: []byte(`{"properties":{"p":{ "$ref" : "#/$defs/point"},"next":{"anyOf":[{"$ref":"#"},{"const":"\"$ref\":\"#"}]}},"required":["p","next"],
+			"$defs":{"point":{"properties":{"x":{"const":1}},"required":["x"]}}}`)},
+	}
+	schema := forcedCall(&openai.ChatRequest{Tools: tools, Choice: openai.ToolChoice{Mode: openai.ToolRequired}})
+	g, err := constrain.JSONSchema(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A token for each byte, and one for the end.
+	v, err := constrain.NewVocabulary(257, func(dst []byte, id int32) []byte {
+		if id == 256 {
+			return dst
+		}
+		return append(dst, byte(id))
+	}, []int32{256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepts := func(text string) bool {
+		m := constrain.NewMatcher(g, v)
+		s := m.Start()
+		for i := 0; i < len(text) && s != nil; i++ {
+			s = m.Advance(s, int32(text[i]))
+		}
+		return s != nil && s.Accepting()
+	}
+	for text, want := range map[string]bool{
+		`[{"name":"now","arguments":{}}]`: true,
+		`[{"name":"plot","arguments":{"p":{"x":1},"next":{"p":{"x":1},"next":"\"$ref\":\"#"}}}]`: true,
+		`[{"arguments":{},"name":"now"}]`:                                   false,
+		`[{"name":"plot","arguments":{"p":{"x":2},"next":"\"$ref\":\"#"}}]`: false,
+	} {
+		if got := accepts(text); got != want {
+			t.Errorf("%s: %v; want %v", text, got, want)
+		}
 	}
 }
 
