@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -12,45 +13,58 @@ import (
 
 // dtype is the value of a flag that says how a model's weights are kept in memory.
 type dtype struct {
-	given  bool // else auto
-	format kernels.Format
-	kv     kvDType // and its keys and values
+	storage
+	kv kvDType // and its keys and values
 }
 
-func (d *dtype) Set(text string) error {
+func (d *dtype) Set(text string) error { return d.set(text, kernels.Formats()) }
+
+// kvDType is the value of a flag that says how a model's keys and values are kept.
+type kvDType struct{ storage }
+
+func (d *kvDType) Set(text string) error { return d.set(text, kernels.KVFormats()) }
+
+// storage is the format of numbers in memory.
+type storage struct {
+	given  bool // else auto
+	format kernels.Format
+}
+
+// set reads one of the formats, or auto.
+func (s *storage) set(text string, formats []kernels.Format) error {
 	if text == "auto" {
-		d.given = false
+		*s = storage{}
 		return nil
 	}
 	format, err := kernels.ParseFormat(text)
-	if err != nil {
-		return fmt.Errorf("%q is not %s", text, dtypes())
+	if err != nil || !slices.Contains(formats, format) {
+		return fmt.Errorf("%q is not %s", text, autoOr(formats))
 	}
-	d.given, d.format = true, format
+	*s = storage{true, format}
 	return nil
 }
 
-func (d *dtype) Type() string { return "dtype" }
+func (s *storage) Type() string { return "dtype" }
 
-func (d *dtype) String() string {
-	if !d.given {
+func (s *storage) String() string {
+	if !s.given {
 		return "auto"
 	}
-	return d.format.String()
+	return s.format.String()
 }
 
-// of is how a model of this config is kept.
-func (d dtype) of(c *model.Config) kernels.Format {
-	if d.given {
-		return d.format
+// of is the format for a model of this config.
+func (s storage) of(c *model.Config) kernels.Format {
+	if s.given {
+		return s.format
 	}
 	return c.DefaultFormat()
 }
 
-// dtypes lists the values.
-func dtypes() string {
+// autoOr lists what set reads.
+func autoOr(formats []kernels.Format) string {
 	names := []string{"auto"}
-	for _, f := range kernels.Formats() {
+	for _, f := range formats {
 		names = append(names, f.String())
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]

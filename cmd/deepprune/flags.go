@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"deepprune/engine"
+	"deepprune/kernels"
 	"deepprune/kernels/cpu"
 	"deepprune/prune"
 )
@@ -33,8 +34,8 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 	f.kvMemory = 256 << 20
 	flags.StringVar(&f.model, "model", "embedded", "reasoner: a checkpoint `folder` or .gguf file, embedded, or random:NAME for the shape of a known model with random weights")
 	flags.StringVar(&f.judge, "judge", "embedded", "judge: a checkpoint `folder` or .gguf file, embedded, random:NAME, or none")
-	flags.Var(&f.dtype, "dtype", "how the reasoner's weights are kept: "+dtypes()+"; auto is f32 for small models and bf16 for others (also --quant)")
-	flags.Var(&f.dtype.kv, "kv-dtype", "how its keys and values are kept: "+kvDTypes)
+	flags.Var(&f.dtype, "dtype", "how the reasoner's weights are kept: "+autoOr(kernels.Formats())+"; auto is f32 for small models and bf16 for others (also --quant)")
+	flags.Var(&f.dtype.kv, "kv-dtype", "how its keys and values are kept: "+autoOr(kernels.KVFormats()))
 	f.addJudgeDType(flags)
 	f.addDevice(flags)
 	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
