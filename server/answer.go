@@ -33,7 +33,9 @@ type answer struct {
 }
 
 // newAnswer starts the groups of a request, one for each prompt. All of them end
-// when ctx does.
+// when ctx does. The first is refused if too many wait already; the others wait for
+// those before them, as a request may have more prompts than can wait at once. The
+// error is an *openai.Error.
 func (s *Server) newAnswer(ctx context.Context, q *openai.Sampling, prefix string, requests []engine.Request) (*answer, error) {
 	a := &answer{
 		id: prefix + randomHex(12), model: s.opt.Name, created: time.Now().Unix(),
@@ -41,8 +43,18 @@ func (s *Server) newAnswer(ctx context.Context, q *openai.Sampling, prefix strin
 	}
 	for _, r := range requests {
 		run, group, err := s.start(ctx, r, a.id)
+		for i := 0; i < len(a.runs) && errors.Is(err, engine.ErrBusy) && ctx.Err() == nil; i++ {
+			select {
+			case <-a.runs[i].ended:
+			case <-ctx.Done():
+			}
+			run, group, err = s.start(ctx, r, a.id)
+		}
+		if errors.Is(err, engine.ErrBusy) {
+			return nil, s.refuse(busy(exchangeOf(ctx), "server_busy", "Too many requests wait already; try again later."))
+		}
 		if err != nil {
-			return nil, err
+			return nil, wireError(err)
 		}
 		a.runs, a.groups = append(a.runs, run), append(a.groups, group)
 	}

@@ -68,9 +68,7 @@ const retryAfter = 1
 
 // busy is the error of a server, or of a key, that has enough to do.
 func busy(x *exchange, code, message string) *openai.Error {
-	if x != nil {
-		x.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-	}
+	x.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	return &openai.Error{Status: http.StatusTooManyRequests, Type: "rate_limit_error", Code: code, Message: message}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,21 @@ func TestQueue(t *testing.T) {
 		r.Body.Close()
 	}
 	waitIdle(t, v.Server)
+}
+
+// TestManyPrompts: a request may have more prompts than can wait at once.
+func TestManyPrompts(t *testing.T) {
+	c := newClient(t, Options{}, engine.Options{Slots: 2, MaxWaiting: 3})
+	prompts := make([]string, 20)
+	for i := range prompts {
+		prompts[i] = strconv.Itoa(i) + " + 1 ="
+	}
+	for i, p := range c.complete(completionBody(object{"prompt": prompts, "max_tokens": 8})) {
+		if p.finish == "" {
+			t.Errorf("prompt %d: %+v", i, p)
+		}
+	}
+	waitIdle(t, c.s)
 }
 
 // TestTokenLimits: what a server allows of k, prompt and length.

@@ -133,12 +133,13 @@ func over(standard, given prune.Options) prune.Options {
 	return standard
 }
 
-// start submits a group for a request whose context is ctx.
+// start submits a group for a request whose context is ctx. Errors are those of
+// submit.
 func (s *Server) start(ctx context.Context, r engine.Request, response string) (*run, *engine.Group, error) {
 	created := time.Now()
 	g, err := s.submit(ctx, r)
 	if err != nil {
-		return nil, nil, wireError(err)
+		return nil, nil, err
 	}
 	policy := "none"
 	if r.Policy != nil {
@@ -166,8 +167,6 @@ func wireError(err error) *openai.Error {
 		return openai.Invalid(field(err), "context_length_exceeded", "%s", sentence(err))
 	case errors.Is(err, engine.ErrInvalid):
 		return openai.Invalid(field(err), "invalid_value", "%s", sentence(err))
-	case errors.Is(err, engine.ErrBusy):
-		return busy(nil, "server_busy", "The server has enough to do; try again later.")
 	case errors.Is(err, engine.ErrClosed):
 		return openai.Unavailable("The server is shutting down.")
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 
 	"deepprune/engine"
 	"deepprune/server/openai"
@@ -15,11 +14,7 @@ func (s *Server) submit(ctx context.Context, r engine.Request) (*engine.Group, e
 	if err := s.bound(&r); err != nil {
 		return nil, s.refuse(err)
 	}
-	g, err := s.engine.Submit(ctx, r)
-	if errors.Is(err, engine.ErrBusy) {
-		return nil, s.refuse(busy(exchangeOf(ctx), "server_busy", "Too many requests wait already; try again later."))
-	}
-	return g, err
+	return s.engine.Submit(ctx, r)
 }
 
 // refuse counts what is not answered for a reason of the server's.
