@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -208,13 +209,23 @@ func (p *ToolParser) whole(final bool) (said []byte, calls []Call) {
 	if !final {
 		return nil, nil
 	}
-	text := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(p.pending)), pythonTag))
-	if calls = ParseCalls(text); len(calls) == 0 {
+	text, tagged := strings.CutPrefix(strings.TrimSpace(string(p.pending)), pythonTag)
+	calls = ParseCalls(text)
+	// Without the tag only its name tells a call from an answer in JSON.
+	if !tagged && slices.ContainsFunc(calls, func(c Call) bool { return !p.knows(c.Name) }) {
+		calls = nil
+	}
+	if len(calls) == 0 {
 		said = p.pending
 	}
 	p.called = len(calls) > 0
 	p.pending = nil
 	return said, calls
+}
+
+// knows reports whether there is a tool of that name.
+func (p *ToolParser) knows(name string) bool {
+	return slices.ContainsFunc(p.tools, func(t Tool) bool { return t.Name == name })
 }
 
 // ParseCalls reads calls as JSON objects, in an array or apart from each other by

@@ -60,6 +60,7 @@ var toolTexts = []struct {
 	{"Llama 3, tag and two", ToolJSON, ` <|python_tag|>{"name":"f","parameters":{}}; {"name":"g","parameters":{"a":1}}`, "", `f({}) g({"a":1})`},
 	{"Llama 3, says something", ToolJSON, `Well, {"name":"f"}`, `Well, {"name":"f"}`, ""},
 	{"Llama 3, other JSON", ToolJSON, ` {"answer": 4}`, ` {"answer": 4}`, ""},
+	{"Llama 3, JSON with a name", ToolJSON, `{"name": "Ann", "age": 4}`, `{"name": "Ann", "age": 4}`, ""},
 	{"Llama 3, less than a tag", ToolJSON, "<|pyth", "<|pyth", ""},
 	{"Llama 3, space", ToolJSON, "  ", "  ", ""},
 
