@@ -64,7 +64,10 @@ func (s *Server) checkOrigin(x *exchange, r *http.Request) (done bool, err *open
 		return false, nil
 	}
 	x.Header().Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-	x.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id, Traceparent, Tracestate")
+	// Whichever the page wants to send: OpenAI's client has a dozen of its own.
+	if names := r.Header.Get("Access-Control-Request-Headers"); names != "" {
+		x.Header().Set("Access-Control-Allow-Headers", names)
+	}
 	x.Header().Set("Access-Control-Max-Age", "600")
 	x.WriteHeader(http.StatusNoContent)
 	return true, nil

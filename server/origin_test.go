@@ -91,6 +91,17 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// TestPreflight: a page that is trusted may send the headers it asks for.
+func TestPreflight(t *testing.T) {
+	const friend, headers = "https://friend.example", "authorization,content-type,x-stainless-lang"
+	s := newServer(t, Options{Origins: []string{friend}}, engine.Options{})
+	w := offline(s, "OPTIONS", "/v1/completions", "Origin", friend,
+		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", headers)
+	if got := w.Header().Get("Access-Control-Allow-Headers"); w.Code != 204 || got != headers {
+		t.Errorf("%d, allowed headers %q; want %q", w.Code, got, headers)
+	}
+}
+
 // TestRequestIDs: a client's id comes back if it is fit for a log, else one of ours.
 func TestRequestIDs(t *testing.T) {
 	s := newServer(t, Options{}, engine.Options{})
