@@ -32,7 +32,7 @@ type exchange struct {
 
 	writePatience time.Duration
 	writeBy       time.Time // deadline of writes
-	broken        error     // of the first write that failed
+	broken        error     // of the first write or flush that failed
 }
 
 // exchangeKey finds the exchange in the context of its request.
@@ -47,13 +47,17 @@ func exchangeOf(ctx context.Context) *exchange {
 // Unwrap lets http.ResponseController reach the connection.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// Flush sends what has been written.
-func (x *exchange) Flush() {
+// FlushError sends what has been written; http.ResponseController calls it.
+func (x *exchange) FlushError() error {
 	x.hurry()
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
-	x.control.Flush()
+	err := x.control.Flush()
+	if x.broken == nil {
+		x.broken = err
+	}
+	return err
 }
 
 func (x *exchange) WriteHeader(status int) {

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -121,6 +122,22 @@ func TestSlowReader(t *testing.T) {
 	}
 	if list != n*tokens {
 		t.Errorf("%d tokens arrived; want %d", list, n*tokens)
+	}
+}
+
+// brokenPipe is a connection whose client has gone, as the first flush tells.
+type brokenPipe struct{ *httptest.ResponseRecorder }
+
+func (brokenPipe) FlushError() error { return net.ErrClosed }
+
+// TestFlushFails: a stream hears of a client that has gone when it flushes.
+func TestFlushFails(t *testing.T) {
+	w := brokenPipe{httptest.NewRecorder()}
+	x := &exchange{ResponseWriter: w, control: http.NewResponseController(w)}
+	out := newEventStream(x)
+	out.addText(": a comment\n\n")
+	if err := out.flush(); !errors.Is(err, net.ErrClosed) || x.broken != err {
+		t.Errorf("flush: %v, broken: %v; want %v", err, x.broken, net.ErrClosed)
 	}
 }
 
