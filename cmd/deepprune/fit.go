@@ -15,9 +15,9 @@ func fits(c *weights.Checkpoint, d dtype, kv int64) error {
 	if err != nil {
 		return err
 	}
-	_, available := systemMemory()
+	total, available := systemMemory()
 	need := config.LoadedBytes(config.DefaultContext(), d.of(&config))
-	if available > 0 && need+kv > available {
+	if total > 0 && need+kv > available {
 		return fmt.Errorf("%s takes %s of memory and the KV %s; %s are available", c.Name(),
 			figures.Bytes(need), figures.Bytes(kv), figures.Bytes(available))
 	}
