@@ -38,6 +38,7 @@ const maxLog = 16 << 20
 const (
 	entryBytes = int(unsafe.Sizeof(logEntry{}))
 	drawnBytes = int(unsafe.Sizeof(drawn{}))
+	tokenBytes = int(unsafe.Sizeof(int32(0)))
 )
 
 // add takes the next event of the group.

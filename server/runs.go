@@ -110,7 +110,13 @@ func (r *run) wait() <-chan struct{} {
 }
 
 // bytes is about what the run takes once it is done. The caller holds mu.
-func (r *run) bytes() int { return r.log.bytes + len(r.result) + len(r.question) + 4096 }
+func (r *run) bytes() int {
+	n := r.log.bytes + len(r.result) + len(r.question) + 4096
+	if s := r.log.head[1].Submission; s != nil {
+		n += len(s.Prompt)*tokenBytes + len(s.Constraint)
+	}
+	return n
+}
 
 // Bounds on the groups that are kept when they are done; the oldest go first.
 const (

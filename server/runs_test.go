@@ -1,7 +1,10 @@
 package server
 
 import (
+	"strconv"
 	"testing"
+
+	"deepprune/engine"
 )
 
 // TestRunsForget checks that those that run are kept, and of the others the latest.
@@ -39,5 +42,13 @@ func TestRunsForget(t *testing.T) {
 	s.forget()
 	if s.find("10") != nil {
 		t.Error("a run beyond the bytes was kept")
+	}
+	// So does one of a prompt as large.
+	s.order[0].done = true
+	s.order[0].log.head[1].Submission = &engine.JournalSubmission{Prompt: make([]int32, maxKeptBytes/4)}
+	id := strconv.FormatInt(s.order[0].id, 10)
+	s.forget()
+	if s.find(id) != nil {
+		t.Error("a run whose prompt is beyond the bytes was kept")
 	}
 }
