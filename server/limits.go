@@ -103,18 +103,10 @@ func (s *Server) enter(x *exchange) (leave func(), err *openai.Error) {
 	}, nil
 }
 
-// bound applies the limits of groups to a request, and refuses what is beyond them.
+// bound applies the limits of tokens to a request that has its prompt, and refuses
+// what is beyond them.
 func (s *Server) bound(r *engine.Request) *openai.Error {
 	l := &s.opt.Limits
-	if r.Traces > l.Traces {
-		return openai.Invalid("n", "too_many_traces", "%d traces are more than the %d that this server allows.", r.Traces, l.Traces)
-	}
-	if (l.Prompt > 0 || l.Tokens > 0) && r.Prompt == nil {
-		// The engine renders it the same way, and says what is wrong with it.
-		if prompt, err := s.model.Prompt(r.Question); err == nil {
-			r.Prompt = prompt
-		}
-	}
 	if l.Prompt > 0 && len(r.Prompt) > l.Prompt {
 		return openai.Invalid("messages", "context_length_exceeded", "The prompt has %d tokens; this server takes %d.", len(r.Prompt), l.Prompt)
 	}
