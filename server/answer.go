@@ -41,11 +41,12 @@ func (s *Server) newAnswer(ctx context.Context, q *openai.Sampling, prefix strin
 		id: prefix + randomHex(12), model: s.opt.Name, created: time.Now().Unix(),
 		choices: q.Choices, vote: q.Group != nil && q.Choices == 1, group: q.Group != nil, usage: q.IncludeUsage,
 	}
+	next := 0 // of the runs, whose end may make room
 	for _, r := range requests {
 		run, group, err := s.start(ctx, r, a.id)
-		for i := 0; i < len(a.runs) && errors.Is(err, engine.ErrBusy) && ctx.Err() == nil; i++ {
+		for ; next < len(a.runs) && errors.Is(err, engine.ErrBusy) && ctx.Err() == nil; next++ {
 			select {
-			case <-a.runs[i].ended:
+			case <-a.runs[next].ended:
 			case <-ctx.Done():
 			}
 			run, group, err = s.start(ctx, r, a.id)
