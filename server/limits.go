@@ -108,7 +108,7 @@ func (s *Server) enter(x *exchange) (leave func(), err *openai.Error) {
 func (s *Server) bound(r *engine.Request) *openai.Error {
 	l := &s.opt.Limits
 	if l.Prompt > 0 && len(r.Prompt) > l.Prompt {
-		return openai.Invalid("messages", "context_length_exceeded", "The prompt has %d tokens; this server takes %d.", len(r.Prompt), l.Prompt)
+		return openai.Invalid("", "context_length_exceeded", "The prompt has %d tokens; this server takes %d.", len(r.Prompt), l.Prompt)
 	}
 	if l.Tokens > 0 {
 		if r.Params.MaxTokens > l.Tokens {

@@ -177,8 +177,15 @@ func TestTokenLimits(t *testing.T) {
 			t.Errorf("%s: %d %s; want %d %s", c.name, status, code, c.want, c.code)
 		}
 	}
+	// A prompt is not called messages where there are none.
+	resp := v.post(t, "/v1/completions", "", object{"model": "embedded-reasoner", "prompt": strings.Repeat("1 + ", 40)})
+	var refused object
+	if err := json.NewDecoder(resp.Body).Decode(&refused); err != nil || at(refused, "error", "param") != nil {
+		t.Errorf("%v, %v; want no param", err, refused)
+	}
+	resp.Body.Close()
 	// A length left out is the most that is allowed.
-	resp := v.post(t, "/v1/chat/completions", "", object{
+	resp = v.post(t, "/v1/chat/completions", "", object{
 		"model": "embedded-reasoner", "messages": []object{{"role": "user", "content": "(3 + 4) * 5"}}, "ignore_eos": true,
 	})
 	defer resp.Body.Close()
