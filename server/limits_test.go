@@ -198,6 +198,16 @@ func TestTokenLimits(t *testing.T) {
 	}
 }
 
+// TestDefaultLength: the length of a completion that does not say is within the limit.
+func TestDefaultLength(t *testing.T) {
+	c := newClient(t, Options{Limits: Limits{Tokens: 5}}, engine.Options{})
+	body := completionBody(object{"ignore_eos": true})
+	delete(body, "max_tokens")
+	if got := number(c.must(completionPath, body), "usage", "completion_tokens"); got != 5 {
+		t.Errorf("%d tokens; want 5", got)
+	}
+}
+
 func TestLimitsThatMakeNoSense(t *testing.T) {
 	s := newServer(t, Options{}, engine.Options{})
 	if _, err := New(s.engine, s.model, Options{Limits: Limits{Traces: -1}}); err == nil || !strings.Contains(err.Error(), "Limits.Traces") {

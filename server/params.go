@@ -26,11 +26,18 @@ const (
 // defaultTraces is k of a group that does not say.
 const defaultTraces = 64
 
+// defaultTokens is max_tokens of a completion that does not say, as OpenAI's.
+const defaultTokens = 16
+
 // wireLimits are what requests may ask for.
 func (s *Server) wireLimits() openai.Limits {
+	standard := defaultTokens
+	if most := s.opt.Limits.Tokens; most > 0 {
+		standard = min(standard, most)
+	}
 	return openai.Limits{
 		Choices: min(maxChoices, s.opt.Limits.Traces), Traces: s.opt.Limits.Traces,
-		Prompts: maxPrompts, Tokens: s.model.MaxContext(),
+		Prompts: maxPrompts, Tokens: s.model.MaxContext(), Default: standard,
 	}
 }
 

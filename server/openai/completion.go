@@ -21,9 +21,6 @@ type Prompt struct {
 	IDs  []int32 // nil for a text
 }
 
-// defaultMaxTokens is the max_tokens of a completion that does not say.
-const defaultMaxTokens = 16
-
 // ParseCompletion reads a body of /v1/completions. The error is an [*Error].
 // MaxTokens is set unless the request is of a group; 0 wants the echo alone.
 func ParseCompletion(body []byte, limits Limits) (*CompletionRequest, error) {
@@ -36,7 +33,7 @@ func ParseCompletion(body []byte, limits Limits) (*CompletionRequest, error) {
 	switch {
 	case r.MaxTokens == nil && r.Group == nil:
 		r.MaxTokens = new(int64)
-		*r.MaxTokens = defaultMaxTokens
+		*r.MaxTokens = int64(limits.Default)
 	case r.MaxTokens != nil && *r.MaxTokens == 0 && (!r.Echo || r.Group != nil):
 		o.invalid("max_tokens", "integer_below_min_value", "integer below minimum value. Expected a value >= 1, but got 0 instead; 0 is allowed when echo is true.")
 	}

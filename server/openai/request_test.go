@@ -13,7 +13,7 @@ import (
 	"deepprune/prune"
 )
 
-var testLimits = Limits{Choices: 128, Traces: 512, Prompts: 8, Tokens: 64}
+var testLimits = Limits{Choices: 128, Traces: 512, Prompts: 8, Tokens: 64, Default: 16}
 
 // chatWith is a body of chat with more fields, which may replace those of it.
 func chatWith(fields string) string {
@@ -286,8 +286,8 @@ func TestParsePrompts(t *testing.T) {
 		if !reflect.DeepEqual(r.Prompts, want) {
 			t.Errorf("%s: %v; want %v", body, r.Prompts, want)
 		}
-		if *r.MaxTokens != defaultMaxTokens {
-			t.Errorf("%s: max_tokens %d; want %d", body, *r.MaxTokens, defaultMaxTokens)
+		if *r.MaxTokens != int64(testLimits.Default) {
+			t.Errorf("%s: max_tokens %d; want %d", body, *r.MaxTokens, int64(testLimits.Default))
 		}
 	}
 	r, err := ParseCompletion([]byte(completionWith(`"deepprune":{}`)), testLimits)

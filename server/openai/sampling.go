@@ -16,6 +16,7 @@ type Limits struct {
 	Traces  int // of a group with a policy
 	Prompts int // of a completion request
 	Tokens  int // token ids of a prompt
+	Default int // max_tokens of a completion that does not say
 }
 
 // What every server bounds.
