@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 )
@@ -169,6 +170,9 @@ func TestAskAndStop(t *testing.T) {
 	p.untilText("#trace", "Stop trace 2")
 	js[bool](p, `document.querySelector("#trace button.danger").click(), true`)
 	p.until(`!document.querySelector("#stop").hidden`)
+	for deadline := time.Now().Add(45 * time.Second); f.stopped() == "" && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond) // requests may overtake each other
+	}
 	js[bool](p, `document.querySelector("#stop").click(), true`)
 	p.settle()
 	if got, want := f.stopped(), "/v1/groups/1/traces/2 /v1/groups/1"; got != want {

@@ -3,6 +3,8 @@ package browsertest
 import (
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 var phone = screen{width: 360, height: 780, calm: true, phone: true}
@@ -88,7 +90,7 @@ func TestContrast(t *testing.T) {
 		check("light", false)
 		js[bool](p, `document.querySelector("#theme").click(), true`)
 		check("dark", true)
-		js[bool](p, `location.reload(), true`)
+		p.do(chromedp.Reload())
 		p.until(`document.documentElement?.dataset.theme === "dark"`) // it is kept
 	}
 }
