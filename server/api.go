@@ -13,8 +13,8 @@ import (
 
 // apiRoutes adds the routes of OpenAI's API and of groups.
 func (s *Server) apiRoutes() {
-	s.mux.HandleFunc("POST /v1/chat/completions", s.chat)
-	s.mux.HandleFunc("POST /v1/completions", s.completions)
+	s.mux.HandleFunc("POST /v1/chat/completions", withBody(s.chat))
+	s.mux.HandleFunc("POST /v1/completions", withBody(s.completions))
 	s.mux.HandleFunc("GET /v1/models", s.models)
 	s.mux.HandleFunc("GET /v1/models/{name...}", s.oneModel)
 	s.mux.HandleFunc("GET /v1/groups", s.listGroups)
@@ -22,8 +22,22 @@ func (s *Server) apiRoutes() {
 	s.mux.HandleFunc("DELETE /v1/groups/{id}", s.cancelGroup)
 	s.mux.HandleFunc("GET /v1/groups/{id}/events", s.groupEvents)
 	s.mux.HandleFunc("DELETE /v1/groups/{id}/traces/{index}", s.cancelTrace)
-	s.mux.HandleFunc("POST /tokenize", s.tokenize)
-	s.mux.HandleFunc("POST /detokenize", s.detokenize)
+	s.mux.HandleFunc("POST /tokenize", withBody(s.tokenize))
+	s.mux.HandleFunc("POST /detokenize", withBody(s.detokenize))
+}
+
+// withBody gives a handler the whole body of a request. The handler answers the
+// request or returns why it cannot.
+func withBody(handle func(w http.ResponseWriter, r *http.Request, body []byte) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := readBody(r)
+		if err == nil {
+			err = handle(w, r, body)
+		}
+		if err != nil {
+			fail(w, err)
+		}
+	}
 }
 
 // readBody reads the body of a request. Its size is bounded in front of here.

@@ -15,28 +15,20 @@ import (
 )
 
 // chat answers POST /v1/chat/completions.
-func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
-	if err != nil {
-		fail(w, err)
-		return
-	}
+func (s *Server) chat(w http.ResponseWriter, r *http.Request, body []byte) error {
 	q, err := openai.ParseChat(body, s.wireLimits())
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	request, err := s.chatRequest(q)
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	ctx, cancel := withTimeout(r.Context(), q.Group)
 	defer cancel()
 	a, err := s.newAnswer(ctx, &q.Sampling, "chatcmpl-", []engine.Request{request})
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	a.object, a.chunk = openai.ObjectChat, openai.ObjectChatChunk
 	speakers := make([]*chatSpeaker, a.choices)
@@ -45,12 +37,11 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	}
 	if q.Stream {
 		stream(w, a, speakers)
-		return
+		return nil
 	}
 	results, err := a.wait()
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	response := openai.Response[openai.ChatChoice]{Choices: make([]openai.ChatChoice, len(speakers))}
 	for i, speaker := range speakers {
@@ -60,6 +51,7 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 		response.Choices[i] = wholeChoice(news)
 	}
 	send(w, a, response, results)
+	return nil
 }
 
 // withTimeout ends a group with the best vote so far after the time that it asks for.

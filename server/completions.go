@@ -9,28 +9,20 @@ import (
 )
 
 // completions answers POST /v1/completions.
-func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
-	if err != nil {
-		fail(w, err)
-		return
-	}
+func (s *Server) completions(w http.ResponseWriter, r *http.Request, body []byte) error {
 	q, err := openai.ParseCompletion(body, s.wireLimits())
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	requests, err := s.completionRequests(q)
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	ctx, cancel := withTimeout(r.Context(), q.Group)
 	defer cancel()
 	a, err := s.newAnswer(ctx, &q.Sampling, "cmpl-", requests)
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	a.object, a.chunk = openai.ObjectCompletion, openai.ObjectCompletion
 	speakers := make([]*textSpeaker, len(a.runs)*a.choices)
@@ -42,12 +34,11 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 	}
 	if q.Stream {
 		stream(w, a, speakers)
-		return
+		return nil
 	}
 	results, err := a.wait()
 	if err != nil {
-		fail(w, err)
-		return
+		return err
 	}
 	response := openai.Response[openai.CompletionChoice]{Choices: make([]openai.CompletionChoice, len(speakers))}
 	for i, speaker := range speakers {
@@ -56,6 +47,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 		response.Choices[i], _, _ = speaker.next(&p, true)
 	}
 	send(w, a, response, results)
+	return nil
 }
 
 // completionRequests makes a request to the engine of each prompt.

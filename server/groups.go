@@ -227,37 +227,27 @@ func (r *run) addLines(out *eventStream, last int) int {
 
 // detokenize answers POST /detokenize with the text of tokens, in the form of vLLM's
 // route of this name.
-func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
-	if err != nil {
-		fail(w, err)
-		return
-	}
+func (s *Server) detokenize(w http.ResponseWriter, r *http.Request, body []byte) error {
 	var q struct {
 		Tokens []int32 `json:"tokens"`
 	}
 	if err := json.Unmarshal(body, &q); err != nil {
-		openai.Invalid("tokens", "invalid_type", "The body should be {\"tokens\": [ids]}.").Write(w)
-		return
+		return openai.Invalid("tokens", "invalid_type", "The body should be {\"tokens\": [ids]}.")
 	}
 	sendJSON(w, map[string]string{"prompt": s.model.Tokenizer.Decode(q.Tokens)})
+	return nil
 }
 
 // tokenize answers POST /tokenize with the tokens of a text, in the form of vLLM's
 // route of this name.
-func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
-	if err != nil {
-		fail(w, err)
-		return
-	}
+func (s *Server) tokenize(w http.ResponseWriter, r *http.Request, body []byte) error {
 	var q struct {
 		Prompt string `json:"prompt"`
 	}
 	if err := json.Unmarshal(body, &q); err != nil {
-		openai.Invalid("prompt", "invalid_type", "The body should be {\"prompt\": text}.").Write(w)
-		return
+		return openai.Invalid("prompt", "invalid_type", "The body should be {\"prompt\": text}.")
 	}
 	ids := s.model.Tokenizer.Encode([]int32{}, q.Prompt)
 	sendJSON(w, map[string]any{"count": len(ids), "max_model_len": s.model.MaxContext(), "tokens": ids})
+	return nil
 }
