@@ -414,7 +414,7 @@ DATA half<>+0(SB)/4, $0x55555555 // the first of each pair
 DATA half<>+4(SB)/4, $0xaaaaaaaa
 GLOBL half<>(SB), RODATA|NOPTR, $8
 
-// func weighBF16AVX512(rows int, out []float32, stride int, weights []uint32, values *[4][]uint32, p0 int, p1 int, from int, to int, ahead int)
+// func weighBF16AVX512(rows int, out []float32, stride int, weights []uint32, values *[4][]uint32, p0 int, p1 int, from int, to int, ahead int, load bool)
 //
 // DI, BX    out of queries 0 and 4, R12 bytes apart; AX = 3*R12
 // SI        weights of query 0; those of the next are 256 bytes on
@@ -422,7 +422,7 @@ GLOBL half<>(SB), RODATA|NOPTR, $8
 // R11       the blocks
 // R13       the pair of keys, CX those left in the block
 // R8        bytes to what is fetched ahead
-TEXT ·weighBF16AVX512(SB), NOSPLIT, $0-112
+TEXT ·weighBF16AVX512(SB), NOSPLIT, $0-113
 	MOVQ rows+0(FP), R14
 	MOVQ out_base+8(FP), DI
 	MOVQ stride+32(FP), R12
@@ -453,6 +453,24 @@ TEXT ·weighBF16AVX512(SB), NOSPLIT, $0-112
 	JEQ  weigh7
 
 weigh8:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	CMPB load+112(FP), $0
+	JEQ  begin8
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R12*1), Z10
@@ -469,6 +487,8 @@ weigh8:
 	VMOVUPS 64(BX)(R12*2), Z21
 	VMOVUPS (BX)(AX*1), Z22
 	VMOVUPS 64(BX)(AX*1), Z23
+
+begin8:
 	TESTQ $1, from+88(FP)
 	JZ   whole8
 	MOVQ R13, DX
@@ -641,6 +661,22 @@ done8:
 	RET
 
 weigh7:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	CMPB load+112(FP), $0
+	JEQ  begin7
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R12*1), Z10
@@ -655,6 +691,8 @@ weigh7:
 	VMOVUPS 64(BX)(R12*1), Z19
 	VMOVUPS (BX)(R12*2), Z20
 	VMOVUPS 64(BX)(R12*2), Z21
+
+begin7:
 	TESTQ $1, from+88(FP)
 	JZ   whole7
 	MOVQ R13, DX
@@ -816,6 +854,20 @@ done7:
 	RET
 
 weigh6:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	CMPB load+112(FP), $0
+	JEQ  begin6
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R12*1), Z10
@@ -828,6 +880,8 @@ weigh6:
 	VMOVUPS 64(BX), Z17
 	VMOVUPS (BX)(R12*1), Z18
 	VMOVUPS 64(BX)(R12*1), Z19
+
+begin6:
 	TESTQ $1, from+88(FP)
 	JZ   whole6
 	MOVQ R13, DX
@@ -978,6 +1032,18 @@ done6:
 	RET
 
 weigh5:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	CMPB load+112(FP), $0
+	JEQ  begin5
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R12*1), Z10
@@ -988,6 +1054,8 @@ weigh5:
 	VMOVUPS 64(DI)(AX*1), Z15
 	VMOVUPS (BX), Z16
 	VMOVUPS 64(BX), Z17
+
+begin5:
 	TESTQ $1, from+88(FP)
 	JZ   whole5
 	MOVQ R13, DX
@@ -1127,6 +1195,16 @@ done5:
 	RET
 
 weigh4:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	CMPB load+112(FP), $0
+	JEQ  begin4
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R12*1), Z10
@@ -1135,6 +1213,8 @@ weigh4:
 	VMOVUPS 64(DI)(R12*2), Z13
 	VMOVUPS (DI)(AX*1), Z14
 	VMOVUPS 64(DI)(AX*1), Z15
+
+begin4:
 	TESTQ $1, from+88(FP)
 	JZ   whole4
 	MOVQ R13, DX
@@ -1263,12 +1343,22 @@ done4:
 	RET
 
 weigh3:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	CMPB load+112(FP), $0
+	JEQ  begin3
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R12*1), Z10
 	VMOVUPS 64(DI)(R12*1), Z11
 	VMOVUPS (DI)(R12*2), Z12
 	VMOVUPS 64(DI)(R12*2), Z13
+
+begin3:
 	TESTQ $1, from+88(FP)
 	JZ   whole3
 	MOVQ R13, DX
@@ -1386,10 +1476,18 @@ done3:
 	RET
 
 weigh2:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	CMPB load+112(FP), $0
+	JEQ  begin2
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI)(R12*1), Z10
 	VMOVUPS 64(DI)(R12*1), Z11
+
+begin2:
 	TESTQ $1, from+88(FP)
 	JZ   whole2
 	MOVQ R13, DX
@@ -1496,8 +1594,14 @@ done2:
 	RET
 
 weigh1:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	CMPB load+112(FP), $0
+	JEQ  begin1
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
+
+begin1:
 	TESTQ $1, from+88(FP)
 	JZ   whole1
 	MOVQ R13, DX

@@ -45,10 +45,11 @@ type bf16Kernels struct {
 	// softmax is that of the set, but leaves weights as pairs in the first half of
 	// their row, and sums what was rounded.
 	softmax func(scores []float32, sees []span, sums []partial)
-	// weigh adds to out, rows stride floats apart, the values with weights of keys
-	// from to to, of 32 elements, which lie in each block p0 and p1 words on. What
-	// lies ahead bytes behind them is fetched into the cache.
-	weigh func(rows int, out []float32, stride int, weights []uint32, values *[kernels.PartitionBlocks][]uint32, p0, p1, from, to, ahead int)
+	// weigh makes out, rows stride floats apart, the sum of the values with weights
+	// of keys from to to, of 32 elements, which lie in each block p0 and p1 words on,
+	// or adds it to out if load is set. What lies ahead bytes behind them is fetched
+	// into the cache.
+	weigh func(rows int, out []float32, stride int, weights []uint32, values *[kernels.PartitionBlocks][]uint32, p0, p1, from, to, ahead int, load bool)
 }
 
 // chunk computes one item.
@@ -173,11 +174,11 @@ func (j *attentionJob) tile(w *worker, slot, lo, hi int) {
 	// Of the keys that not all rows see, each row meets only those that it sees:
 	// another's value would make NaN of it even with weight 0, if it is not finite.
 	outs := j.outs[(slot+lo)*j.width : (slot+hi)*j.width]
-	clear(outs)
 	if seen == common {
-		j.weigh(w, outs, 0, rows, seen)
+		j.weigh(w, outs, 0, rows, seen, false)
 		return
 	}
+	clear(outs)
 	// Pairs of keys stay together, as they are if the row is alone.
 	common = span{(common.from + 1) &^ 1, common.to &^ 1}
 	if common.from >= common.to {
@@ -189,12 +190,12 @@ func (j *attentionJob) tile(w *worker, slot, lo, hi int) {
 			for r+n < rows && sees[r+n] == s {
 				n++
 			}
-			j.weigh(w, outs[r*j.width:], r, n, span{max(s.from, part.from), min(s.to, part.to)})
+			j.weigh(w, outs[r*j.width:], r, n, span{max(s.from, part.from), min(s.to, part.to)}, true)
 			r += n
 		}
 	}
 	each(span{seen.from, common.from})
-	j.weigh(w, outs, 0, rows, common)
+	j.weigh(w, outs, 0, rows, common, true)
 	each(span{common.to, seen.to})
 }
 
@@ -218,8 +219,9 @@ func (j *attentionJob) scaledSoftmax(w *worker, scores []float32, sees []span, s
 	}
 }
 
-// weigh adds the values of keys s to the outs of rows of the tile from first on.
-func (j *attentionJob) weigh(w *worker, outs []float32, first, rows int, s span) {
+// weigh makes the outs of rows of the tile from first on the sum of the values of
+// keys s, or adds it to them if load is set.
+func (j *attentionJob) weigh(w *worker, outs []float32, first, rows int, s span, load bool) {
 	if s.from >= s.to {
 		return
 	}
@@ -229,15 +231,15 @@ func (j *attentionJob) weigh(w *worker, outs []float32, first, rows int, s span)
 		d1 := min(d+lanes, dim-lanes)
 		if j.native() {
 			j.set.bf16.weigh(rows, outs[d:], j.width, words(scores), &w.values,
-				d*kernels.BlockSize/2, d1*kernels.BlockSize/2, int(s.from), int(s.to), w.ahead)
+				d*kernels.BlockSize/2, d1*kernels.BlockSize/2, int(s.from), int(s.to), w.ahead, load)
 			continue
 		}
-		for from := int(s.from); from < int(s.to); {
+		for from, load := int(s.from), load; from < int(s.to); load = true {
 			b, skip := from/kernels.BlockSize, from%kernels.BlockSize
 			n := min(kernels.BlockSize-skip, int(s.to)-from)
 			values := floats(w.values[b])
 			j.set.matmul(rows, outs[d:], j.width, scores[from:], most,
-				values[d*kernels.BlockSize+skip*lanes:], values[d1*kernels.BlockSize+skip*lanes:], lanes, n, true)
+				values[d*kernels.BlockSize+skip*lanes:], values[d1*kernels.BlockSize+skip*lanes:], lanes, n, load)
 			from += n
 		}
 	}
