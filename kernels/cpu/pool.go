@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ type job interface {
 
 // worker is what one of the computing goroutines owns.
 type worker struct {
+	index   int
 	tile    [blockRows * panelWidth]float32 // output of a panel that dst has no room for
 	row     []float32                       // a row of a weight that is being packed
 	routing []float64                       // scores of a row's experts, and what they are chosen by
@@ -25,17 +27,18 @@ type worker struct {
 //
 //	epoch (32 bits) | quit | waiting | open | joined (29 bits)
 //
-// A worker joins an open job by adding one to joined and then takes chunks from
-// next until none is left. The caller takes chunks too, closes the job when it
-// finds none, and waits for those that joined and for nobody else: a worker that
-// the operating system did not schedule in time costs nothing.
+// A worker joins an open job by adding one to joined and then takes chunks until none
+// is left. The caller takes chunks too, closes the job when it finds none, and waits
+// for those that joined and for nobody else: a worker that the operating system did
+// not schedule in time costs nothing.
+//
+// Each worker has a share of the chunks that lie one after the other, so that what it
+// reads does too, and when it has done them it takes the last ones of others.
 type pool struct {
 	workers []*worker // workers[0] serves the caller
 
 	job    job
-	chunks int64
-	_      [64]byte
-	next   atomic.Int64
+	shares []share // of each worker
 	_      [64]byte
 	state  atomic.Uint64
 	_      [64]byte
@@ -75,8 +78,9 @@ func newPool(threads int) *pool {
 	if threads > runtime.GOMAXPROCS(0) {
 		p.spins = 1 // spinning would only keep the others from running
 	}
+	p.shares = make([]share, threads)
 	for i := range p.workers {
-		p.workers[i] = new(worker)
+		p.workers[i] = &worker{index: i}
 	}
 	p.exited.Add(threads - 1)
 	for _, w := range p.workers[1:] {
@@ -93,8 +97,10 @@ func (p *pool) run(j job, chunks int) {
 		}
 		return
 	}
-	p.job, p.chunks = j, int64(chunks)
-	p.next.Store(0)
+	p.job = j
+	for i := range p.shares {
+		p.shares[i].set(chunks*i/len(p.shares), chunks*(i+1)/len(p.shares))
+	}
 	p.state.Store(p.state.Load()&^(stateEpoch-1) + stateEpoch + stateOpen)
 	for range chunks - 1 {
 		if !p.unpark() {
@@ -110,12 +116,50 @@ func (p *pool) run(j job, chunks int) {
 
 // take runs chunks until none is left.
 func (p *pool) take(w *worker) {
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.chunks {
-			return
+	for i, ok := p.shares[w.index].first(); ok; i, ok = p.shares[w.index].first() {
+		p.job.chunk(w, i)
+	}
+	for k := range p.shares {
+		s := &p.shares[(w.index+k)%len(p.shares)]
+		for i, ok := s.last(); ok; i, ok = s.last() {
+			p.job.chunk(w, i)
 		}
-		p.job.chunk(w, int(i))
+	}
+}
+
+// share is chunks that are left: the first (32 bits) | the one after the last. It has
+// a cache line for itself.
+type share struct {
+	left atomic.Uint64
+	_    [56]byte
+}
+
+func (s *share) set(from, to int) { s.left.Store(uint64(from)<<32 | uint64(to)) }
+
+// first takes the first chunk, last the last one.
+func (s *share) first() (int, bool) {
+	for {
+		left := s.left.Load()
+		from, to := left>>32, left&math.MaxUint32
+		if from == to {
+			return 0, false
+		}
+		if s.left.CompareAndSwap(left, left+1<<32) {
+			return int(from), true
+		}
+	}
+}
+
+func (s *share) last() (int, bool) {
+	for {
+		left := s.left.Load()
+		from, to := left>>32, left&math.MaxUint32
+		if from == to {
+			return 0, false
+		}
+		if s.left.CompareAndSwap(left, left-1) {
+			return int(to) - 1, true
+		}
 	}
 }
 
