@@ -17,3 +17,6 @@ func widenAVX2(dst []float32, pairs []uint32)
 
 //go:noescape
 func pairInt8AVX2(dst, src []uint32)
+
+//go:noescape
+func pairInt8BF16AVX512(dst, src []uint32)

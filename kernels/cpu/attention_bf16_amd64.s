@@ -1717,3 +1717,25 @@ sixteen:
 rounded:
 	VZEROUPPER
 	RET
+
+// func pairInt8BF16AVX512(dst []uint32, src []uint32)
+TEXT ·pairInt8BF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ src_base+24(FP), SI
+	MOVQ src_len+32(FP), CX
+	SHRQ $2, CX
+	JZ   paired
+
+pair:
+	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	BYTE $0x62; BYTE $0xf2; BYTE $0x7e; BYTE $0x48; BYTE $0x72; BYTE $0xc0 // VCVTNEPS2BF16 Z0, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ  pair
+
+paired:
+	VZEROUPPER
+	RET

@@ -25,6 +25,7 @@ func writeAttention() []byte {
 	writeScores(p)
 	writeWeigh(p)
 	writeRound(p)
+	writePair(p)
 	return out.Bytes()
 }
 
@@ -224,6 +225,32 @@ func writeRound(p printer) {
 	p("\tJNZ  sixteen")
 	p("")
 	p("rounded:")
+	p("\tVZEROUPPER")
+	p("\tRET")
+}
+
+// writePair writes the conversion of integers of 8 bits, 16 at a time.
+func writePair(p printer) {
+	p("")
+	p("// func pairInt8BF16AVX512(dst []uint32, src []uint32)")
+	p("TEXT ·pairInt8BF16AVX512(SB), NOSPLIT, $0-48")
+	p("\tMOVQ dst_base+0(FP), DI")
+	p("\tMOVQ src_base+24(FP), SI")
+	p("\tMOVQ src_len+32(FP), CX")
+	p("\tSHRQ $2, CX")
+	p("\tJZ   paired")
+	p("")
+	p("pair:")
+	p("\tVPMOVSXBD (SI), Z0")
+	p("\tVCVTDQ2PS Z0, Z0")
+	p("\t%s // VCVTNEPS2BF16 Z0, Y0", evex(2, 2, 0x72, 0, 0, 0))
+	p("\tVMOVDQU Y0, (DI)")
+	p("\tADDQ $16, SI")
+	p("\tADDQ $32, DI")
+	p("\tDECQ CX")
+	p("\tJNZ  pair")
+	p("")
+	p("paired:")
 	p("\tVZEROUPPER")
 	p("\tRET")
 }
