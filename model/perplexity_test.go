@@ -66,8 +66,8 @@ func perplexity(t *testing.T, dev kernels.Device, m *Model) float64 {
 	return math.Exp(sum / float64(count))
 }
 
-// TestPerplexity bounds what a format of weights costs the embedded reasoner. The
-// teacher's own choices between ways to say a thing are in the figure, so that no
+// TestPerplexity bounds what a format of weights, or of keys and values, costs the
+// embedded reasoner. The teacher's own choices between ways to say a thing are in the figure, so that no
 // model of it comes to 1.
 func TestPerplexity(t *testing.T) {
 	if testing.Short() {
@@ -76,25 +76,28 @@ func TestPerplexity(t *testing.T) {
 	dev := newDevice(t)
 	var exact float64
 	for _, c := range []struct {
-		format kernels.Format
-		loss   float64 // at most, over float32
-	}{{kernels.F32, 0}, {kernels.BF16, 0.002}, {kernels.Int8, 0.005}, {kernels.Int4, 0.01}} {
+		format, kv kernels.Format
+		loss       float64 // at most, over float32
+	}{
+		{kernels.F32, kernels.F32, 0}, {kernels.BF16, kernels.F32, 0.002}, {kernels.Int8, kernels.F32, 0.005}, {kernels.Int4, kernels.F32, 0.01},
+		{kernels.F32, kernels.BF16, 0.002}, {kernels.F32, kernels.Int8, 0.005},
+	} {
 		checkpoint, err := weights.OpenFS(embedded.Reasoner(), "embedded-reasoner")
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := Load(dev, checkpoint, Options{Format: c.format})
+		m, err := Load(dev, checkpoint, Options{Format: c.format, KVFormat: c.kv})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkpoint.Close()
 		got := perplexity(t, dev, m)
-		if c.format == kernels.F32 {
+		if exact == 0 {
 			exact = got
 		}
-		t.Logf("%v: perplexity %.4f, %+.2f%%, %d bytes", c.format, got, 100*(got/exact-1), m.Bytes())
+		t.Logf("%v, KV %v: perplexity %.5f, %+.3f%%, %d bytes", c.format, c.kv, got, 100*(got/exact-1), m.Bytes())
 		if !(got > 1 && got < 1.5) || math.Abs(got/exact-1) > c.loss {
-			t.Errorf("%v: perplexity %v; want %v, %v more at most", c.format, got, exact, c.loss)
+			t.Errorf("%v, KV %v: perplexity %v; want %v, %v more at most", c.format, c.kv, got, exact, c.loss)
 		}
 	}
 }
