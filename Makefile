@@ -1,5 +1,5 @@
-# Everything here needs Go alone, but for race, which needs a C compiler, and the
-# two targets for tokenizers.
+# Everything here needs Go alone, but for race, which needs a C compiler, the two
+# targets for tokenizers, and those for CUDA.
 
 QUESTION ?= Nina has 3 bags of 29 beads each. Ann gives her 25 more beads. Then the number of beads doubles. That is 8 fewer than Ann has. How many beads does Ann have?
 FUZZTIME ?= 30s
@@ -71,6 +71,63 @@ tokenizers: ## build and test build/lib/libtokenizers.a for -tags tokenizers (ne
 	cp build/cargo/release/libtokenizers_ffi.a build/lib/libtokenizers.a
 	CGO_ENABLED=1 CGO_LDFLAGS=-L$(CURDIR)/build/lib \
 		go test -tags tokenizers -run 'EqualsReference|ManyCases|Rust' ./model
+
+# NVIDIA's compiler and headers, from pip; nothing of them is in what is built.
+TOOLKIT = build/cuda/toolkit/nvidia/cu13
+TOOLKIT_PACKAGES = nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 \
+	nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85
+# Any other folder with cuda.h, of CUDA 12 or 13.
+CUDA_INCLUDE ?= $(CURDIR)/$(TOOLKIT)/include
+NVCC ?= $(CURDIR)/$(TOOLKIT)/bin/nvcc
+
+# The version is in the name so that another one is installed anew.
+TOOLKIT_STAMP = build/cuda/toolkit/13.0.88
+
+$(TOOLKIT_STAMP):
+	rm -rf build/cuda/toolkit
+	$(PYTHON) -m pip install -q --no-deps --no-cache-dir --target build/cuda/toolkit $(TOOLKIT_PACKAGES)
+	chmod +x $(TOOLKIT)/bin/* $(TOOLKIT)/nvvm/bin/*
+	touch $@
+
+build/cuda/lib/libcuda.a: kernels/cuda/driver/stub/libcuda.c kernels/cuda/driver/stub/symbols.inc
+	mkdir -p build/cuda/lib
+	$(CC) -O2 -Wall -Wextra -fPIC -c -o build/cuda/lib/libcuda.o $<
+	rm -f $@
+	ar rcs $@ build/cuda/lib/libcuda.o
+
+.PHONY: cuda-env
+cuda-env: $(TOOLKIT_STAMP) build/cuda/lib/libcuda.a ## get what -tags cuda needs, and write build/cuda/env to be sourced (needs pip and a C compiler)
+	@{ echo 'export CGO_ENABLED=1'; \
+	echo 'export CGO_CFLAGS="-O2 -g -I$(CURDIR)/kernels/cuda/driver/include -I$(CUDA_INCLUDE)"'; \
+	echo 'export CGO_LDFLAGS="-L$(CURDIR)/build/cuda/lib"'; } > build/cuda/env
+
+.PHONY: cuda
+cuda: cuda-env ## build bin/deepprune with the CUDA device
+	. build/cuda/env && go build -tags cuda -o bin/ ./cmd/deepprune
+
+.PHONY: cuda-kernels
+cuda-kernels: $(TOOLKIT_STAMP) ## compile kernels/cuda/src into kernels/cuda/image
+	NVCC=$(NVCC) kernels/cuda/compile.sh
+
+.PHONY: cuda-kernels-check
+cuda-kernels-check: $(TOOLKIT_STAMP) ## check that kernels/cuda/src compiles and that kernels/cuda/image is made from it
+	NVCC=$(NVCC) kernels/cuda/compile.sh check
+
+# libcuda.so.1 of the host runs the kernels on the processor.
+HOST_CUDA = $(CURDIR)/build/cuda/host/libcuda.so.1
+
+.PHONY: cuda-test
+cuda-test: cuda-env cuda-host ## test the CUDA device on the processor, by a driver that runs its kernels there (needs g++)
+	. build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA) go vet -tags cuda ./kernels/cuda/... ./cmd/...
+	. build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA) go test -tags cuda -count 1 ./kernels/cuda/...
+	. build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA) DEEPPRUNE_TEST_DEVICE=cuda \
+		go test -tags cuda -count 1 -run 'Equal|Determin' ./kernels/cuda/... ./model
+
+.PHONY: dist-cuda
+dist-cuda: cuda-env ## build dist/deepprune-cuda, one file that needs libc and NVIDIA's driver
+	. build/cuda/env && go build -tags cuda -trimpath -ldflags '-s -w' -o dist/deepprune-cuda ./cmd/deepprune
+	@if readelf -d dist/deepprune-cuda | grep NEEDED | grep -vE 'libc\.|libm\.|libpthread\.|libdl\.|libresolv\.|ld-linux'; then \
+		echo "dist/deepprune-cuda needs more than libc"; exit 1; fi
 
 # The library that drives the browser is in a module of its own.
 .PHONY: dashboard

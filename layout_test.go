@@ -27,6 +27,7 @@ type layer struct {
 	ours   []string // folders; "x/..." is x and those below it
 	others []string // prefixes of import paths
 	not    []string // of the standard library
+	cgo    bool     // behind a build tag
 	why    string
 }
 
@@ -99,6 +100,12 @@ var layers = []layer{
 		ours:   []string{"kernels/..."},
 		others: []string{"golang.org/x/sys/"},
 		why:    "arithmetic knows nothing of what it is for",
+	},
+	{
+		folder: "kernels/cuda/driver",
+		others: []string{"gorgonia.org/cu"}, // behind a tag
+		cgo:    true,
+		why:    "the one package that calls CUDA's driver: contexts, memory, kernels",
 	},
 }
 
@@ -198,6 +205,9 @@ func (l *layer) refusal(path string) string {
 	}
 	if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") {
 		if path == "C" {
+			if l.cgo {
+				return ""
+			}
 			return "the default build has no cgo"
 		}
 		if slices.Contains(l.not, path) {
@@ -252,6 +262,10 @@ func TestRulesBite(t *testing.T) {
 		{"model", "deepprune/weights/embedded", false},
 		{"kernels/cpu", "deepprune/kernels", true},
 		{"kernels/cpu", "deepprune/model", false},
+		{"kernels/cuda", "C", false},
+		{"kernels/cuda", "gorgonia.org/cu", false},
+		{"kernels/cuda/driver", "gorgonia.org/cu", true},
+		{"kernels/cuda/driver", "C", true},
 		{"kvcache", "deepprune/kernels", false},
 		{"kvcache", "sync", false},
 		{"prune", "deepprune/engine", false},
