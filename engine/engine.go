@@ -202,7 +202,7 @@ func (e *Engine) carve(judge *Judge) error {
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	e.judge, err = newJudgeRunner(judge, pool, kernels.KV{Arena: memory, KVLayout: jl, PageBytes: page}, e.opt.JudgeBudget)
+	e.judge, err = newJudgeRunner(e.dev, judge, pool, kernels.KV{Arena: memory, KVLayout: jl, PageBytes: page}, e.opt.JudgeBudget)
 	return err
 }
 

@@ -34,6 +34,10 @@ type judgeRunner struct {
 	copies  []kvcache.Copy
 	batch   kernels.Batch
 	logits  []float32
+
+	queue  kernels.Queue  // the judge's device, if it works beside the reasoner's; or nil
+	scores kernels.Tensor // logits of this step's batch once it is queued, or nil
+	began  time.Time      // when it was
 }
 
 // keeperPrefix is the part of the prompt that all pairs against a keeper share.
@@ -65,9 +69,13 @@ type judgeWork struct {
 	n      int
 }
 
-func newJudgeRunner(j *Judge, pool *kvcache.Pool, kv kernels.KV, budget int) (*judgeRunner, error) {
+func newJudgeRunner(dev kernels.Device, j *Judge, pool *kvcache.Pool, kv kernels.KV, budget int) (*judgeRunner, error) {
 	r := &judgeRunner{Judge: j, pool: pool, kv: kv, budget: budget, answers: min(budget, 512)}
 	r.logits = make([]float32, max(j.same, j.different)+1)
+	r.queue, _ = j.Model.Device().(kernels.Queue)
+	if j.Model.Device() == dev {
+		r.queue = nil
+	}
 	var err error
 	if r.decoder, err = j.Model.NewDecoder(budget, r.answers); err != nil {
 		return nil, fmt.Errorf("engine: judge: %w", err)
@@ -77,6 +85,9 @@ func newJudgeRunner(j *Judge, pool *kvcache.Pool, kv kernels.KV, budget int) (*j
 
 // hasWork reports whether the step has judge rows. A nil runner has none.
 func (r *judgeRunner) hasWork() bool { return r != nil && len(r.work) > 0 }
+
+// besides reports whether the judge has a queue of its own. A nil runner has none.
+func (r *judgeRunner) besides() bool { return r != nil && r.queue != nil }
 
 // pairBytes bounds the KV memory that one pair at any of the checkpoints needs, of
 // traces of up to generated tokens. A word may be the last before the limit.
@@ -232,17 +243,11 @@ func (r *judgeRunner) giveWay(a asker) bool {
 	return false
 }
 
-// runJudge runs the planned rows and tells the policies the verdicts.
-func (e *Engine) runJudge(ev *Event) {
-	r := e.judge
-	if !r.hasWork() {
-		return
-	}
-	began := time.Now()
+// forward queues the planned rows.
+func (r *judgeRunner) forward() {
+	r.began = time.Now()
 	r.batch.Reset()
-	rows := 0
 	for _, w := range r.work {
-		rows += w.n
 		if w.pair == nil {
 			k := w.keeper
 			r.batch.Add(k.tokens[k.computed:k.computed+w.n], k.computed, k.seq.Blocks(), false)
@@ -252,7 +257,20 @@ func (e *Engine) runJudge(ev *Event) {
 		r.batch.Add(p.tokens[p.computed:p.computed+w.n], len(p.keeper.tokens)+p.computed, p.seq.Blocks(), p.computed+w.n == len(p.tokens))
 	}
 	r.batch.Plan()
-	logits := r.decoder.Forward(&r.batch, r.kv)
+	r.scores = r.decoder.Forward(&r.batch, r.kv)
+}
+
+// runJudge runs the planned rows, if they are not queued yet, and tells the policies
+// the verdicts.
+func (e *Engine) runJudge(ev *Event) {
+	r := e.judge
+	if !r.hasWork() {
+		return
+	}
+	if r.scores == nil {
+		r.forward()
+	}
+	rows := r.batch.Rows()
 	row := 0
 	for _, w := range r.work {
 		e.account(w)
@@ -261,15 +279,16 @@ func (e *Engine) runJudge(ev *Event) {
 			continue
 		}
 		if w.pair.computed += w.n; w.pair.computed == len(w.pair.tokens) {
-			e.dev.Read(logits, row, r.logits)
+			r.Model.Device().Read(r.scores, row, r.logits)
 			row++
 			e.verdict(w.pair, r.probability(r.logits))
 		}
 	}
+	r.scores = nil
 	ev.JudgeRows = int32(rows)
 	e.counts.JudgeTokens += int64(rows)
 	r.pairs = slices.DeleteFunc(r.pairs, func(p *pair) bool { return p.answered })
-	nanos := time.Since(began).Nanoseconds()
+	nanos := time.Since(r.began).Nanoseconds()
 	for _, w := range r.work {
 		w.keeper.group.judgeNanos += nanos * int64(w.n) / int64(rows)
 	}

@@ -44,7 +44,7 @@ func NewScorer(dev kernels.Device, j *Judge, kvBytes int64) (*Scorer, error) {
 		return nil, fmt.Errorf("engine: scorer: %w: %d bytes of KV memory hold %d blocks", ErrInvalid, kvBytes, blocks)
 	}
 	s := &Scorer{
-		judge: j, dev: dev, rows: scorerRows,
+		judge: j, dev: j.Model.Device(), rows: scorerRows,
 		logits: make([]float32, max(j.same, j.different)+1),
 	}
 	memory, err := dev.NewArena(blocks * layout.BlockBytes())

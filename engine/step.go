@@ -37,6 +37,9 @@ func (e *Engine) step() {
 	}
 	ev := Event{Kind: EventStep, Keeper: -1}
 	e.countMemory()
+	if e.judge.besides() {
+		e.judge.queue.Follow(e.dev) // blocks that either gave back may be the other's now
+	}
 	e.runReasoner(&ev)
 	e.runJudge(&ev)
 	e.report(ev)
@@ -109,6 +112,9 @@ func (e *Engine) runReasoner(ev *Event) {
 	}
 	e.batch.Plan()
 	logits := e.decoder.Forward(&e.batch, e.kv)
+	if e.judge.besides() && e.judge.hasWork() {
+		e.judge.forward() // works while the reasoner does
+	}
 	e.answers()
 	if len(e.params) > 0 {
 		e.dev.Sample(logits, e.params, e.sampled)

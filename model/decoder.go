@@ -63,6 +63,8 @@ type Decoder struct {
 	routing             kernels.Routing
 	// One row per row whose logits are wanted:
 	lastHidden, lastAttended, logits kernels.Tensor
+
+	run func(*kernels.Batch, kernels.KV) // forward, as a value that is made once
 }
 
 // inner is the memory of a gated feed-forward layer.
@@ -77,6 +79,7 @@ func (m *Model) NewDecoder(maxRows, maxLogits int) (*Decoder, error) {
 		return nil, fmt.Errorf("model: %s: decoder for %d rows and %d logits", m.Name, maxRows, maxLogits)
 	}
 	d := &Decoder{m: m, maxRows: maxRows, maxLogits: maxLogits}
+	d.run = d.forward
 	if err := d.allocate(); err != nil {
 		return nil, fmt.Errorf("model: %s: decoder for %d rows and %d logits: %w", m.Name, maxRows, maxLogits, err)
 	}
@@ -136,10 +139,20 @@ func (d *Decoder) allocate() error {
 // if nobody wants any, the last layer ends with the writing of its keys and
 // values. Rows do not depend on each other there, so the bits are the same.
 func (d *Decoder) Forward(b *kernels.Batch, kv kernels.KV) kernels.Tensor {
-	m, dev, rows := d.m, d.m.device, b.Rows()
-	if rows > d.maxRows || len(b.Logits) > d.maxLogits {
-		panic(fmt.Sprintf("model: batch of %d rows and %d logits; the decoder was made for %d and %d", rows, len(b.Logits), d.maxRows, d.maxLogits))
+	if b.Rows() > d.maxRows || len(b.Logits) > d.maxLogits {
+		panic(fmt.Sprintf("model: batch of %d rows and %d logits; the decoder was made for %d and %d", b.Rows(), len(b.Logits), d.maxRows, d.maxLogits))
 	}
+	if s, ok := d.m.device.(kernels.Stepper); ok {
+		s.Step(d, kv, min(d.maxRows, d.maxLogits), b, d.run)
+	} else {
+		d.forward(b, kv)
+	}
+	return d.logits
+}
+
+// forward is the operations of Forward.
+func (d *Decoder) forward(b *kernels.Batch, kv kernels.KV) {
+	m, dev, rows := d.m, d.m.device, b.Rows()
 	eps := float32(m.Config.RMSNormEps)
 	hidden, attended := d.hidden, d.attended
 
@@ -151,7 +164,7 @@ func (d *Decoder) Forward(b *kernels.Batch, kv kernels.KV) kernels.Tensor {
 		dev.RotaryWriteKV(d.qkv, &l.rotary, kv, i, b)
 		last := i == len(m.layers)-1
 		if last && len(b.Logits) == 0 {
-			return d.logits
+			return
 		}
 		dev.Attention(attended, d.qkv, &l.rotary.AttentionSpec, kv, i, b)
 		if last && len(b.Logits) < rows {
@@ -173,7 +186,6 @@ func (d *Decoder) Forward(b *kernels.Batch, kv kernels.KV) kernels.Tensor {
 		dev.AddRMSNorm(d.normed, hidden, d.update, next, rows, eps)
 	}
 	dev.Linear(d.logits, d.normed, m.head, nil, rows)
-	return d.logits
 }
 
 // feed runs a feed-forward layer over normed and writes update.

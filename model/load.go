@@ -59,6 +59,9 @@ type Model struct {
 // MaxContext is the longest sequence that a decoder takes, in tokens.
 func (m *Model) MaxContext() int { return m.maxContext }
 
+// Device is where the model is, and what runs it.
+func (m *Model) Device() kernels.Device { return m.device }
+
 // Bytes is the device memory of the matrices.
 func (m *Model) Bytes() int64 { return m.bytes }
 

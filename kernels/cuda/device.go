@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"unsafe"
 
@@ -18,9 +17,13 @@ type device struct {
 	stream *driver.Stream // that operations are put on
 	args   driver.Args    // of the launch that is being made
 	fn     functions
-	stage  staging
-	result []byte // pinned: what Read and Sample copy from the device
-	step   stepTables
+	queue  bool // made by NewQueue: the context is another's
+
+	stage   staging
+	result  []byte        // pinned: what Read and Sample copy from the device
+	reached *driver.Event // of Follow
+	step    stepTables
+	graphs  graphs
 
 	dense     denseState
 	attention attentionState
@@ -40,19 +43,13 @@ type functions struct {
 // resultBytes bounds what Read and Sample copy at once.
 const resultBytes = 4 << 20
 
-func newDevice(ctx *driver.Context) (*device, error) {
+func newDevice(ctx *driver.Context, opt Options) (*device, error) {
 	d := &device{ctx: ctx, info: ctx.Info()}
+	d.graphs.off = opt.NoGraphs
 	if d.info.Major < 8 {
 		return nil, fmt.Errorf("%s, %d.%d: %w", d.info.Name, d.info.Major, d.info.Minor, ErrUnsupported)
 	}
-	var err error
-	if d.stream, err = ctx.NewStream(); err != nil {
-		return nil, err
-	}
-	if err := d.stage.open(ctx); err != nil {
-		return nil, err
-	}
-	if d.result, err = ctx.AllocPinned(resultBytes); err != nil {
+	if err := d.open(); err != nil {
 		return nil, err
 	}
 	return d, d.load()
@@ -77,11 +74,6 @@ func (d *device) Info() kernels.Info {
 		Kind: "cuda", Name: d.info.Name,
 		Kernels: fmt.Sprintf("sm_%d%d", d.info.Major, d.info.Minor),
 	}
-}
-
-func (d *device) Close() error {
-	d.stream.Sync()
-	return errors.Join(d.ctx.Err(), d.ctx.ReleasePinned(d.result), d.stage.close(d.ctx), d.ctx.Close())
 }
 
 // wait waits for the operations so far, and panics if the device has failed.
@@ -173,7 +165,8 @@ func (d *device) NewArena(bytes int64) (kernels.Arena, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &arena{at, bytes}, nil
+	d.stream.Sync() // another queue may be the first to write
+	return &arena{at, bytes}, d.ctx.Err()
 }
 
 func (d *device) CopyBlock(kv kernels.KV, dst, src int32) {

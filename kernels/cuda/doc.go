@@ -37,4 +37,6 @@ var (
 // Options configures a device.
 type Options struct {
 	Ordinal int // which GPU, in the driver's order
+	// NoGraphs runs every operation of every step for itself.
+	NoGraphs bool
 }

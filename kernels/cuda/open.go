@@ -19,7 +19,7 @@ func Open(opt Options) (kernels.Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
-	d, err := newDevice(ctx)
+	d, err := newDevice(ctx, opt)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cuda: %w", err), ctx.Close())
 	}

@@ -23,6 +23,3 @@ func (d *device) stageStep(b *kernels.Batch) {
 	put(d, &d.step.rows, b.Logits)
 	d.stageAttention(b)
 }
-
-// dropGraphs forgets the graphs that were taken down.
-func (d *device) dropGraphs() {}

@@ -1,17 +1,25 @@
 #include "driver.h"
 
+// The context of this thread, made current when closed was as it is. A context that is
+// opened anew may lie where one lay that has been closed.
 static __thread CUcontext current;
+static __thread unsigned current_closed;
+static unsigned closed;
 
 CUresult dp_enter(CUcontext c) {
-	if (c == current) {
+	unsigned now = __atomic_load_n(&closed, __ATOMIC_RELAXED);
+	if (c == current && now == current_closed) {
 		return CUDA_SUCCESS;
 	}
 	CUresult r = cuCtxSetCurrent(c);
 	if (r == CUDA_SUCCESS) {
 		current = c;
+		current_closed = now;
 	}
 	return r;
 }
+
+void dp_closed(void) { __atomic_add_fetch(&closed, 1, __ATOMIC_RELAXED); }
 
 #define ENTER(c)                                \
 	do {                                    \

@@ -150,6 +150,7 @@ func Open(ordinal int) (*Context, error) {
 
 // Close gives the GPU back, and with it all that was made on it.
 func (c *Context) Close() error {
+	C.dp_closed()
 	if err := c.device.ReleasePrimaryCtx(); err != nil {
 		return fmt.Errorf("driver: releasing the context: %w", err)
 	}
