@@ -32,3 +32,10 @@ type Queue interface {
 	// and the other way around.
 	Follow(other Device)
 }
+
+// Bounded is a Device with memory of its own.
+type Bounded interface {
+	Device
+	// Memory is how much of it could be allocated now and how much there is, in bytes.
+	Memory() (free, total int64, err error)
+}

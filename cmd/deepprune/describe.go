@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 
 	"deepprune/weights/embedded"
@@ -13,18 +14,23 @@ func describe(f *engineFlags) (d description, err error) {
 	if err != nil {
 		return d, err
 	}
+	defer func() { err = errors.Join(err, device.Close()) }()
 	d.Device = device.Info()
-	if err := device.Close(); err != nil {
+	if d.Total, d.Available, err = deviceMemory(device); err != nil {
 		return d, err
 	}
 	if err := d.Reasoner.open(f.model, "embedded-reasoner", embedded.Reasoner(), f.dtype); err != nil {
 		return d, named("--model", err)
 	}
-	if f.judge == "none" {
-		return d, nil
+	loading := d.Reasoner.LoadedBytes
+	if f.judge != "none" {
+		d.Judge = new(modelDescription)
+		if err := d.Judge.open(f.judge, "embedded-judge", embedded.Judge(), f.judgeDType); err != nil {
+			return d, named("--judge", err)
+		}
+		loading += d.Judge.LoadedBytes
 	}
-	d.Judge = new(modelDescription)
-	return d, named("--judge", d.Judge.open(f.judge, "embedded-judge", embedded.Judge(), f.judgeDType))
+	return d, f.sizeKV(device, loading)
 }
 
 // open describes the checkpoint that a flag names.

@@ -25,6 +25,7 @@ type engineFlags struct {
 	kernels           string
 	slots             int
 	kvMemory          size
+	kvFlag            *pflag.Flag // --kv-memory; nil where there is none
 
 	// loading returns what is told how much of a model is loaded, or is nil.
 	loading func(what string) func(done, all int64)
@@ -39,8 +40,12 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 	f.addJudgeDType(flags)
 	f.addDevice(flags)
 	flags.IntVar(&f.slots, "slots", 64, "traces that decode at once; the others wait")
-	flags.Var(&f.kvMemory, "kv-memory", "KV memory of reasoner and judge together, as 256MiB or 2GiB")
+	flags.Var(&f.kvMemory, "kv-memory", "KV memory of reasoner and judge together, as 256MiB or 2GiB; on a GPU by default most of what the models leave")
+	f.kvFlag = flags.Lookup("kv-memory")
 }
+
+// kvGiven reports whether the KV memory is not a default.
+func (f *engineFlags) kvGiven() bool { return f.kvFlag == nil || f.kvFlag.Changed }
 
 func (f *engineFlags) addJudgeDType(flags *pflag.FlagSet) {
 	flags.SetNormalizeFunc(quantIsDType)

@@ -14,6 +14,7 @@ import (
 	"deepprune/cmd/deepprune/figures"
 	"deepprune/kernels"
 	"deepprune/kernels/cpu"
+	"deepprune/kernels/cuda"
 )
 
 // info is what the program runs on and with. Its JSON form is part of the command
@@ -26,6 +27,7 @@ type info struct {
 	Cores    int               `json:"cores"`
 	Kernels  []string          `json:"kernels"` // sets this machine can run, best first
 	Devices  []string          `json:"devices"` // kinds this build has
+	CUDA     string            `json:"cuda"`    // the driver and the GPU, or why there is none
 	Model    modelDescription  `json:"model"`
 	Judge    *modelDescription `json:"judge"`
 	Memory   memoryInfo        `json:"memory"`
@@ -91,15 +93,14 @@ func (a *app) info(f *engineFlags, context int) (*info, error) {
 	}
 	i := &info{
 		Version: version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Device: d.Device, Cores: runtime.NumCPU(), Kernels: cpu.KernelSets(), Devices: deviceKinds,
+		Device: d.Device, Cores: runtime.NumCPU(), Kernels: cpu.KernelSets(), Devices: deviceKinds(), CUDA: cuda.State(),
 		Model: d.Reasoner, Judge: d.Judge,
-		Memory: memoryInfo{KV: int64(f.kvMemory), Models: d.Reasoner.LoadedBytes},
+		Memory: memoryInfo{Total: d.Total, Available: d.Available, KV: int64(f.kvMemory), Models: d.Reasoner.LoadedBytes},
 		Fits:   fitsInfo{Context: context},
 	}
 	if d.Judge != nil {
 		i.Memory.Models += d.Judge.LoadedBytes
 	}
-	i.Memory.Total, i.Memory.Available = systemMemory()
 	if context == 0 {
 		i.Fits.Context = d.Reasoner.LoadedContext
 	}
@@ -115,9 +116,14 @@ func (i *info) write(w io.Writer) error {
 	row := func(label, text string) { fmt.Fprintf(&b, "%-10s%s\n", label, text) }
 	row("version", fmt.Sprintf("%s, %s, %s", i.Version, i.Go, i.Platform))
 	row("device", strings.TrimSpace(i.Device.Kind+"  "+figures.Line(i.Device.Name)))
-	row("", fmt.Sprintf("%s of %s; kernels %s (of %s)", figures.Plural(i.Device.Threads, "thread", "threads"),
-		figures.Plural(i.Cores, "core", "cores"), i.Device.Kernels, strings.Join(i.Kernels, ", ")))
+	if i.Device.Threads == 0 {
+		row("", "kernels "+i.Device.Kernels)
+	} else {
+		row("", fmt.Sprintf("%s of %s; kernels %s (of %s)", figures.Plural(i.Device.Threads, "thread", "threads"),
+			figures.Plural(i.Cores, "core", "cores"), i.Device.Kernels, strings.Join(i.Kernels, ", ")))
+	}
 	row("devices", strings.Join(i.Devices, ", ")+" in this build")
+	row("cuda", figures.Line(i.CUDA))
 	describe := func(label string, m *modelDescription) {
 		if m == nil {
 			row(label, "none")

@@ -13,7 +13,6 @@ import (
 
 	"deepprune/engine"
 	"deepprune/kernels"
-	"deepprune/kernels/cpu"
 	"deepprune/model"
 	"deepprune/prune"
 	"deepprune/weights"
@@ -51,9 +50,10 @@ type group interface {
 
 // description is what there is to say about a pair.
 type description struct {
-	Device   kernels.Info
-	Reasoner modelDescription
-	Judge    *modelDescription // nil for none
+	Device           kernels.Info
+	Reasoner         modelDescription
+	Judge            *modelDescription // nil for none
+	Total, Available int64             // the device's memory, or the machine's; 0 where the system does not say
 	// Defaults are the parameters of policies that this judge was trained for.
 	Defaults prune.Options
 }
@@ -82,6 +82,7 @@ type modelDescription struct {
 type models struct {
 	flags    *engineFlags
 	device   kernels.Device
+	queue    kernels.Queue // of the device, for the judge; nil if it has one queue
 	reasoner *model.Model
 	judge    *engine.Judge
 	description
@@ -106,7 +107,7 @@ func openModels(f *engineFlags) (*models, error) {
 	m := &models{flags: f, device: device}
 	m.Device = device.Info()
 	if err := m.load(); err != nil {
-		return nil, errors.Join(err, device.Close())
+		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
@@ -117,12 +118,29 @@ func (m *models) load() error {
 		m.reasoner, err = f.load(m.device, c, "reasoner", f.dtype)
 		return err
 	}, &m.Reasoner)
-	if err != nil || f.judge == "none" {
+	if err != nil {
 		return named("--model", err)
+	}
+	if f.judge != "none" {
+		if err := m.loadJudge(); err != nil {
+			return named("--judge", err)
+		}
+	}
+	return f.sizeKV(m.device, 0)
+}
+
+// loadJudge loads the judge on a queue of its own, where the device has several.
+func (m *models) loadJudge() (err error) {
+	f, device := m.flags, m.device
+	if q, ok := device.(kernels.Queuer); ok {
+		if m.queue, err = q.NewQueue(); err != nil {
+			return err
+		}
+		device = m.queue
 	}
 	m.Judge = new(modelDescription)
 	err = open(f.judge, "embedded-judge", embedded.Judge(), f.judgeDType, func(c *weights.Checkpoint) error {
-		judge, err := f.load(m.device, c, "judge", f.judgeDType)
+		judge, err := f.load(device, c, "judge", f.judgeDType)
 		if err != nil {
 			return err
 		}
@@ -130,7 +148,7 @@ func (m *models) load() error {
 		return err
 	}, m.Judge)
 	if err != nil {
-		return named("--judge", err)
+		return err
 	}
 	m.Defaults.Checkpoint = prune.Checkpoint{Tokens: m.judge.Spec.Checkpoint.Tokens, Words: m.judge.Spec.Checkpoint.Words}
 	m.Defaults.Threshold = m.judge.Spec.Threshold
@@ -139,7 +157,7 @@ func (m *models) load() error {
 
 // load loads a checkpoint if there is memory for it and for the KV.
 func (f *engineFlags) load(device kernels.Device, c *weights.Checkpoint, what string, d dtype) (*model.Model, error) {
-	if err := fits(c, d, int64(f.kvMemory)); err != nil {
+	if err := fits(device, c, d, int64(f.kvMemory)); err != nil {
 		return nil, err
 	}
 	config, err := model.ReadConfig(c)
@@ -211,17 +229,6 @@ func (d *modelDescription) read(c *weights.Checkpoint, kept dtype) error {
 	return nil
 }
 
-// deviceKinds are the devices of this build.
-var deviceKinds = []string{"cpu"}
-
-func openDevice(f *engineFlags) (kernels.Device, error) {
-	if f.device == "cuda" {
-		return nil, errors.New("--device cuda: this build has no CUDA device")
-	}
-	device, err := cpu.New(cpu.Options{Threads: f.threads, Kernels: f.kernels})
-	return device, named("--device", err)
-}
-
 func (m *models) Describe() description { return m.description }
 
 func (m *models) Text(ids []int32) string {
@@ -231,7 +238,13 @@ func (m *models) Text(ids []int32) string {
 	return m.reasoner.Tokenizer.Decode(ids)
 }
 
-func (m *models) Close() error { return m.device.Close() }
+func (m *models) Close() error {
+	var err error
+	if m.queue != nil {
+		err = m.queue.Close()
+	}
+	return errors.Join(err, m.device.Close())
+}
 
 // newEngine makes an engine of the size that the flags ask for.
 func (m *models) newEngine(opt engine.Options) (*engine.Engine, error) {

@@ -47,7 +47,7 @@ func newDevice(ctx *driver.Context, opt Options) (*device, error) {
 	d := &device{ctx: ctx, info: ctx.Info()}
 	d.graphs.off = opt.NoGraphs
 	if d.info.Major < 8 {
-		return nil, fmt.Errorf("%s, %d.%d: %w", d.info.Name, d.info.Major, d.info.Minor, ErrUnsupported)
+		return nil, fmt.Errorf("%w: %s has compute capability %d.%d, below 8.0", ErrNone, d.info.Name, d.info.Major, d.info.Minor)
 	}
 	if err := d.open(); err != nil {
 		return nil, err
@@ -74,6 +74,12 @@ func (d *device) Info() kernels.Info {
 		Kind: "cuda", Name: d.info.Name,
 		Kernels: fmt.Sprintf("sm_%d%d", d.info.Major, d.info.Minor),
 	}
+}
+
+// Memory is of [kernels.Bounded].
+func (d *device) Memory() (free, total int64, err error) {
+	free, err = d.ctx.Free()
+	return free, d.info.Memory, err
 }
 
 // wait waits for the operations so far, and panics if the device has failed.

@@ -29,9 +29,9 @@ import "errors"
 
 // Why there is no device.
 var (
+	// ErrNone is of a machine without a driver or a GPU that can be used.
+	ErrNone     = errors.New("no GPU to use")
 	ErrNotBuilt = errors.New("this build has no CUDA device (build with -tags cuda)")
-	// ErrUnsupported is of a GPU that is too old.
-	ErrUnsupported = errors.New("the GPU's compute capability is below 8.0")
 )
 
 // Options configures a device.

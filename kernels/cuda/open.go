@@ -16,7 +16,10 @@ const Built = true
 // Open takes a GPU into use.
 func Open(opt Options) (kernels.Device, error) {
 	ctx, err := driver.Open(opt.Ordinal)
-	if err != nil {
+	switch {
+	case errors.Is(err, driver.ErrNoDriver) || errors.Is(err, driver.ErrNoDevice):
+		return nil, fmt.Errorf("cuda: %w: %w", ErrNone, err)
+	case err != nil:
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
 	d, err := newDevice(ctx, opt)

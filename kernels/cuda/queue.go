@@ -59,4 +59,5 @@ var (
 	_ kernels.Stepper = (*device)(nil)
 	_ kernels.Queuer  = (*device)(nil)
 	_ kernels.Queue   = (*device)(nil)
+	_ kernels.Bounded = (*device)(nil)
 )
