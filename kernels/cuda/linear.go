@@ -23,7 +23,7 @@ type denseFunctions struct {
 // tiles that a warp of each has, by format.
 var (
 	fewRows  = []int{8, 16, 32, 64}
-	fewTiles = [...][]int{kernels.BF16: {1, 2, 2, 4}, kernels.Int8: {1, 2, 2, 4}, kernels.Int4: {1, 2, 2, 2}}
+	fewTiles = [...][]int{kernels.BF16: {1, 2, 2, 4}, kernels.Int8: {1, 2, 2, 4}, kernels.Int4: {1, 2, 2, 1}}
 )
 
 const (

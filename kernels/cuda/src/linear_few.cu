@@ -83,7 +83,7 @@ DP_DEVICE void few(Target to, Operands o, const int* offsets, int rows, int slic
 FEW(linear_bf16_8, 2, dp::BF16, 1, 1, 6)
 FEW(linear_bf16_16, 2, dp::BF16, 2, 2, 3)
 FEW(linear_bf16_32, 2, dp::BF16, 2, 4, 2)
-FEW(linear_bf16_64, 1, dp::BF16, 4, 8, 2)
+FEW(linear_bf16_64, 1, dp::BF16, 4, 8, 1)
 
 FEW(linear_int8_8, 2, dp::Int8, 1, 1, 5)
 FEW(linear_int8_16, 2, dp::Int8, 2, 2, 2)
@@ -91,6 +91,6 @@ FEW(linear_int8_32, 1, dp::Int8, 2, 4, 4)
 FEW(linear_int8_64, 1, dp::Int8, 4, 8, 1)
 
 FEW(linear_int4_8, 2, dp::Int4, 1, 1, 6)
-FEW(linear_int4_16, 2, dp::Int4, 2, 2, 3)
-FEW(linear_int4_32, 1, dp::Int4, 2, 4, 6)
-FEW(linear_int4_64, 1, dp::Int4, 2, 8, 3)
+FEW(linear_int4_16, 1, dp::Int4, 2, 2, 6)
+FEW(linear_int4_32, 1, dp::Int4, 2, 4, 5)
+FEW(linear_int4_64, 1, dp::Int4, 1, 8, 4)
