@@ -27,7 +27,8 @@ DP_DEVICE void many(Target to, Operands o, const int* offsets, int rows, int sli
 
 	for (int base = span.first + blockIdx.y * (8 * many_columns); base < span.end; base += gridDim.y * (8 * many_columns)) {
 		// Warp w copies tile w of the weight and eights 2w, 2w+1 of the rows.
-		const Rows<F> copied_rows(o, base + 2 * warp * 8, span.end, lane), x(o, base + n0 * 8, span.end, lane);
+		const Rows<F> x(o, base + n0 * 8, span.end, lane);
+		const Rows<F> copied_rows(o, base + 2 * warp * 8, span.end, lane);
 		auto copy = [&](int step) {
 			if (step < o.steps) {
 				Stage<F>& s = ring[step % stages];
@@ -53,20 +54,21 @@ DP_DEVICE void many(Target to, Operands o, const int* offsets, int rows, int sli
 			__syncthreads();  // the step is there for all, and the stage before it has been read by all
 			copy(step + stages - 1);
 			const Stage<F>& s = ring[step % stages];
-			uint4 a[4][F::loads];
-			typename F::WeightScales scales[4];
-#pragma unroll
-			for (int m = 0; m < 4; m++) {
-#pragma unroll
-				for (int i = 0; i < F::loads; i++) a[m][i] = s.a[m0 + m][i][lane];
-				scales[m] = used.scale(m, step);
-			}
+			uint4 b[4];
+			typename F::RowScale x0[4], x1[4];
 #pragma unroll
 			for (int n = 0; n < 4; n++) {
-				const uint4 b = s.b[n0 + n][lane];
-				const auto x0 = x.scale(n, 0, step), x1 = x.scale(n, 1, step);
+				b[n] = s.b[n0 + n][lane];
+				x0[n] = x.scale(n, 0, step), x1[n] = x.scale(n, 1, step);
+			}
 #pragma unroll
-				for (int m = 0; m < 4; m++) F::multiply(sum[m][n], a[m], b, scales[m], x0, x1);
+			for (int m = 0; m < 4; m++) {
+				uint4 a[F::loads];
+#pragma unroll
+				for (int i = 0; i < F::loads; i++) a[i] = s.a[m0 + m][i][lane];
+				const auto scales = used.scale(m, step);
+#pragma unroll
+				for (int n = 0; n < 4; n++) F::multiply(sum[m][n], a, b[n], scales, x0[n], x1[n]);
 			}
 			if constexpr (Sliced) {
 				if (step + 1 == slice_end) {
