@@ -11,7 +11,6 @@ import (
 	"testing/fstest"
 
 	"deepprune/kernels"
-	"deepprune/kernels/cpu"
 	"deepprune/weights"
 )
 
@@ -20,16 +19,6 @@ var checkpointNames = []string{
 	"llama-bf16-llama3", "qwen2-bf16-yarn", "qwen3-bf16-dynamic", "qwen3-fp8",
 	"qwen3moe-bf16-sharded", "qwen3moe-f32-windows", "glm4moe-bf16-groups", "glm4moe-f32-shared",
 	"gptoss-bf16-transposed", "gptoss-mxfp4",
-}
-
-func newDevice(t testing.TB) kernels.Device {
-	t.Helper()
-	dev, err := cpu.New(cpu.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
 }
 
 func openCheckpoint(t testing.TB, name string) *weights.Checkpoint {

@@ -3,8 +3,6 @@
 package cuda
 
 import (
-	"slices"
-
 	"deepprune/kernels"
 	"deepprune/kernels/cuda/driver"
 )
@@ -111,9 +109,10 @@ func (g *graphs) pad(b *kernels.Batch, rows int) *kernels.Batch {
 	n, p := b.Rows(), &g.padded
 	p.Tokens = append(append(p.Tokens[:0], b.Tokens...), make([]int32, rows-n)...)
 	p.Positions = append(append(p.Positions[:0], b.Positions...), make([]int32, rows-n)...)
-	p.Slots = append(append(p.Slots[:0], b.Slots...), slices.Repeat([]int32{-1}, rows-n)...)
+	p.Slots = append(p.Slots[:0], b.Slots...)
 	p.Logits = append(p.Logits[:0], b.Logits...)
 	for r := n; r < rows; r++ {
+		p.Slots = append(p.Slots, -1)
 		p.Logits = append(p.Logits, int32(r))
 	}
 	p.Runs, p.Units, p.Members = b.Runs, b.Units, b.Members
