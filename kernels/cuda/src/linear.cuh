@@ -151,7 +151,7 @@ struct Rows {
 	}
 };
 
-// Target is where the results go: dst has out columns.
+// Target is where the results go: dst has out columns, bias a row for each expert.
 struct Target {
 	float* dst;
 	const float* bias;  // or null
@@ -163,7 +163,7 @@ struct Target {
 DP_DEVICE void store(const Target& to, int first, int end, int tile, int j, int lane, float sum) {
 	const int row = first + j / 4 * 8 + lane % 4 * 2 + j % 2, output = tile * 16 + lane / 4 + j % 4 / 2 * 8;
 	if (row >= end || output >= to.out) return;
-	if (to.bias != nullptr) sum = __fadd_rn(sum, to.bias[output]);
+	if (to.bias != nullptr) sum = __fadd_rn(sum, to.bias[(size_t)blockIdx.z * to.out + output]);
 	to.dst[(size_t)row * to.out + output] = sum;
 }
 
@@ -172,13 +172,12 @@ struct Span {
 	int first, end;
 };
 
-// pick turns to the weight, the bias and the rows of expert blockIdx.z, if there are experts:
+// pick turns to the weight and the rows of expert blockIdx.z, if there are experts:
 // weights is then a table of pointers, and entries of the routing in order of expert.
-DP_DEVICE Span pick(Operands& o, Target& to, const int* offsets, int rows) {
+DP_DEVICE Span pick(Operands& o, const int* offsets, int rows) {
 	if (offsets == nullptr) return {0, rows};
 	const int e = blockIdx.z;
 	o.w = reinterpret_cast<const unsigned char* const*>(o.w)[e];
-	if (to.bias != nullptr) to.bias += (size_t)e * to.out;
 	return {offsets[e], offsets[e + 1]};
 }
 

@@ -11,8 +11,7 @@ KERNEL((256), linear_f32,
 	constexpr int at_once = 8, warps = 8;
 	__shared__ float partial[warps][at_once][32];
 	dp::Operands o{nullptr, nullptr, reinterpret_cast<const unsigned char*>(w), tiles, steps, 0};
-	dp::Target to{dst, bias, out};
-	const dp::Span span = dp::pick(o, to, offsets, rows);
+	const dp::Span span = dp::pick(o, offsets, rows);
 	const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, slice = warp % slices;
 	const int tile = blockIdx.x * (warps / slices) + warp / slices, width = (steps + slices - 1) / slices;
 	const int begin = min(slice * width, steps), end = tile < tiles ? min(begin + width, steps) : begin;
@@ -43,7 +42,7 @@ KERNEL((256), linear_f32,
 			if (output >= out) break;
 			float y = 0;
 			for (int s = 0; s < slices; s++) y = __fadd_rn(y, partial[warp - slice + s][r][lane]);
-			if (to.bias != nullptr) y = __fadd_rn(y, to.bias[output]);
+			if (bias != nullptr) y = __fadd_rn(y, bias[(size_t)blockIdx.z * out + output]);
 			dst[(size_t)(base + r) * out + output] = y;
 		}
 		__syncthreads();

@@ -13,7 +13,7 @@ constexpr int few_warps = 8;
 template <typename F, int MT, int NT, int depth>
 DP_DEVICE void few(Target to, Operands o, const int* offsets, int rows, int slices) {
 	__shared__ float partial[few_warps][NT * 4][32];
-	const Span span = pick(o, to, offsets, rows);
+	const Span span = pick(o, offsets, rows);
 	const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
 	const int slice = warp % slices, width = (o.steps + slices - 1) / slices;
 	const int tile = (blockIdx.x * (few_warps / slices) + warp / slices) * MT;

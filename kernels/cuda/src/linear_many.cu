@@ -19,7 +19,7 @@ struct Stage {
 template <typename F, bool Sliced>
 DP_DEVICE void many(Target to, Operands o, const int* offsets, int rows, int slices) {
 	__shared__ Stage<F> ring[stages];
-	const Span span = pick(o, to, offsets, rows);
+	const Span span = pick(o, offsets, rows);
 	const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
 	const int tile = blockIdx.x * many_tiles, width = (o.steps + slices - 1) / slices;
 	const int m0 = warp % 2 * 4, n0 = warp / 2 * 4;  // the warp's first tiles in the block
