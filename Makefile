@@ -129,6 +129,18 @@ dist-cuda: cuda-env ## build dist/deepprune-cuda, one file that needs libc and N
 	@if readelf -d dist/deepprune-cuda | grep NEEDED | grep -vE 'libc\.|libm\.|libpthread\.|libdl\.|libresolv\.|ld-linux'; then \
 		echo "dist/deepprune-cuda needs more than libc"; exit 1; fi
 
+# Copied to a machine with a GPU and NVIDIA's driver, ./gpucheck there writes report.json.
+GPU_CHECK = build/gpu-check
+
+.PHONY: gpu-check
+gpu-check: dist-cuda ## make build/gpu-check, whose program gpucheck tests and measures on a machine with a GPU
+	rm -rf $(GPU_CHECK) && mkdir -p $(GPU_CHECK)
+	cp dist/deepprune-cuda $(GPU_CHECK)/deepprune
+	cp -r model/testdata $(GPU_CHECK)/testdata
+	go build -trimpath -o $(GPU_CHECK)/ ./kernels/cuda/gpucheck
+	. build/cuda/env && go test -tags cuda -trimpath -c -o $(GPU_CHECK)/cuda.test ./kernels/cuda
+	. build/cuda/env && go test -tags cuda -trimpath -c -o $(GPU_CHECK)/model.test ./model
+
 # The library that drives the browser is in a module of its own.
 .PHONY: dashboard
 dashboard: ## test the dashboard in a headless Chromium; without one it is skipped
