@@ -285,16 +285,17 @@ func (w *attentionWork) firstPartition(row int32) int32 {
 	return max(0, w.batch.Positions[row]+1-int32(w.shape.window)) / kernels.PartitionKeys
 }
 
-// The tables of attention, in words: a header, and what it says the places of.
+// The tables of attention, in words: a header for each round, and what it says the places
+// of, for all rounds together.
 const (
-	headerItems  = iota // their number
+	headerItems = iota // their number
 	headerItemsAt
 	headerRowsAt
 	headerBlocksAt
 	headerMergeRows // their number
 	headerMergeAt
 	headerSplitsAt
-	headerWords = 8 // sections begin at multiples of 16 bytes
+	headerWords = 8
 )
 
 const (
@@ -303,14 +304,16 @@ const (
 	mergeWords = 4 // row, first state, states, -
 )
 
-// appendTables appends the tables of a round as the kernels read them.
-func (w *attentionWork) appendTables(to []int32) []int32 {
-	start := len(to)
-	to = append(to, make([]int32, headerWords)...)
-	at := func(header int) { to[start+header] = int32(len(to) - start) }
+// appendTables appends the header and the tables of a round as the kernels read them.
+func (w *attentionWork) appendTables(headers, to []int32) ([]int32, []int32) {
+	start := len(headers)
+	headers = append(headers, make([]int32, headerWords)...)
+	h := headers[start:]
+	for len(to)%4 != 0 { // sections begin at multiples of 16 bytes
+		to = append(to, 0)
+	}
 
-	to[start+headerItems] = int32(len(w.items))
-	at(headerItemsAt)
+	h[headerItems], h[headerItemsAt] = int32(len(w.items)), int32(len(to))
 	blocks := int32(0) // of pieces, one after another
 	w.counts = resize(w.counts, len(w.pieces))
 	for i := range w.pieces {
@@ -326,11 +329,11 @@ func (w *attentionWork) appendTables(to []int32) []int32 {
 		}
 		to = append(to, p.partition, p.count, folded, w.counts[it.piece], it.rows, it.first, it.queries, 0)
 	}
-	at(headerRowsAt)
+	h[headerRowsAt] = int32(len(to))
 	for _, r := range w.rows {
 		to = append(to, r.row, r.position, r.state, 0)
 	}
-	at(headerBlocksAt)
+	h[headerBlocksAt] = int32(len(to))
 	for i := range w.pieces {
 		p := &w.pieces[i]
 		table := w.batch.Runs[w.members(p.unit)[0]].Blocks
@@ -343,13 +346,12 @@ func (w *attentionWork) appendTables(to []int32) []int32 {
 			}
 		}
 	}
-	to[start+headerMergeRows] = int32(w.hi - w.lo)
-	at(headerMergeAt)
+	h[headerMergeRows], h[headerMergeAt] = int32(w.hi-w.lo), int32(len(to))
 	for row := w.lo; row < w.hi; row++ {
 		to = append(to, int32(row), w.first[row], w.states[row], 0)
 	}
-	at(headerSplitsAt)
-	return append(to, w.splits...)
+	h[headerSplitsAt] = int32(len(to))
+	return headers, append(to, w.splits...)
 }
 
 func ceilDiv(n, d int32) int32 { return (n + d - 1) / d }

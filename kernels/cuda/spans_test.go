@@ -119,7 +119,7 @@ func checkRound(t *testing.T, w *attentionWork, got []string, limit int) {
 	if n := len(w.splits); n > limit && w.hi-w.lo > 1 {
 		t.Fatalf("%d states of %d rows; want at most %d", n, w.hi-w.lo, limit)
 	}
-	table := w.appendTables(nil)
+	header, table := w.appendTables(nil, make([]int32, 3))
 	states := make([]string, len(w.splits))
 	owner := make([]int32, len(w.splits))
 	write := func(state int32, row int32, s string) {
@@ -130,8 +130,8 @@ func checkRound(t *testing.T, w *attentionWork, got []string, limit int) {
 	}
 	seen := make(map[[2]int32]int) // how often a piece's query is computed
 	last := int32(1 << 30)
-	for i := range table[headerItems] {
-		it := table[table[headerItemsAt]+i*itemWords:][:itemWords]
+	for i := range header[headerItems] {
+		it := table[header[headerItemsAt]+i*itemWords:][:itemWords]
 		partition, count, folded, blocks, rows, first, queries := it[0], it[1], it[2], it[3], it[4], it[5], it[6]
 		if queries < 1 || int(queries) > w.shape.queries {
 			t.Fatalf("an item of %d queries; want 1 to %d", queries, w.shape.queries)
@@ -147,7 +147,7 @@ func checkRound(t *testing.T, w *attentionWork, got []string, limit int) {
 			if q%group != 0 {
 				continue
 			}
-			r := table[table[headerRowsAt]+(rows+q/group)*rowWords:][:rowWords]
+			r := table[header[headerRowsAt]+(rows+q/group)*rowWords:][:rowWords]
 			row, position, state := r[0], r[1], r[2]
 			if position != w.batch.Positions[row] {
 				t.Fatalf("row %d at %d; want %d", row, position, w.batch.Positions[row])
@@ -158,7 +158,7 @@ func checkRound(t *testing.T, w *attentionWork, got []string, limit int) {
 				if p*kernels.PartitionKeys > position || w.shape.window > 0 && end <= position+1-int32(w.shape.window) {
 					continue
 				}
-				at := table[headerBlocksAt] + blocks + (p-partition)*kernels.PartitionBlocks
+				at := header[headerBlocksAt] + blocks + (p-partition)*kernels.PartitionBlocks
 				name := partitionName(int(p), table[at:at+kernels.PartitionBlocks], int(position))
 				if folded == 0 {
 					write(state+p-partition, row, name)
@@ -175,15 +175,15 @@ func checkRound(t *testing.T, w *attentionWork, got []string, limit int) {
 			t.Fatalf("query %d of the rows from %d on is computed %d times", key[1], key[0], n)
 		}
 	}
-	for i := range table[headerMergeRows] {
-		m := table[table[headerMergeAt]+i*mergeWords:][:mergeWords]
+	for i := range header[headerMergeRows] {
+		m := table[header[headerMergeAt]+i*mergeWords:][:mergeWords]
 		row, first, n := m[0], m[1], m[2]
 		all, split, current := "", "", int32(-1)
 		for s := first; s < first+n; s++ {
 			if owner[s] != row || states[s] == "" {
 				t.Fatalf("state %d is of row %d; want %d", s, owner[s], row)
 			}
-			if of := table[table[headerSplitsAt]+s]; of != current {
+			if of := table[header[headerSplitsAt]+s]; of != current {
 				all, split, current = fold(all, split), "", of
 			}
 			split = fold(split, states[s])
@@ -230,11 +230,11 @@ func TestSharedKeysAreReadOnce(t *testing.T) {
 func TestAttentionWorkKeepsItsMemory(t *testing.T) {
 	b := randomBatch(rand.New(rand.NewPCG(1, 2)))
 	var w attentionWork
-	var table []int32
+	var headers, table []int32
 	step := func() {
 		w.cut(attentionShape{group: 4, kvHeads: 2, queries: 64, blocks: 64}, b)
 		for w.round(1 << 20) {
-			table = w.appendTables(table[:0])
+			headers, table = w.appendTables(headers[:0], table[:0])
 		}
 	}
 	step()
