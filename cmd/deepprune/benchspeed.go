@@ -13,6 +13,7 @@ import (
 	"deepprune/cmd/deepprune/speed"
 	"deepprune/kernels"
 	"deepprune/kernels/cpu"
+	"deepprune/kernels/cuda"
 	"deepprune/model"
 	"deepprune/weights"
 	"deepprune/weights/embedded"
@@ -115,7 +116,7 @@ func (a *app) measureSpeed(f *speedFlags, clock *speed.Clock) (*speed.Report, er
 	config := speed.Config{
 		K: f.traces, Prompt: f.prompt, New: f.new, Repeat: f.repeat,
 		Question: "Nina has 3 bags of 29 beads each. Ann gives her 25 more beads. Then the number of beads doubles. How many beads does Nina have?",
-		Probe:    func() (speed.Probed, error) { return probe(&f.engineFlags) },
+		Probe:    func() (speed.Probed, error) { return probe(clock.Device, &f.engineFlags) },
 		Progress: func(what string) { fmt.Fprintf(a.stderr, "%s %s\n", time.Now().Format(time.TimeOnly), what) },
 	}
 	start := time.Now()
@@ -154,8 +155,13 @@ func (a *app) measureSpeed(f *speedFlags, clock *speed.Clock) (*speed.Report, er
 	return report, nil
 }
 
-// probe measures the limits of the CPU with the threads and kernels of the flags.
-func probe(f *engineFlags) (speed.Probed, error) {
+// probe measures the limits of a device: of the CPU with the threads and kernels of
+// the flags, of a GPU what a copy reads and writes and what its mma instructions do.
+func probe(device kernels.Device, f *engineFlags) (speed.Probed, error) {
+	if device.Info().Kind == "cuda" {
+		limits, err := cuda.MeasureLimits(device)
+		return speed.Probed{Read: limits.CopyBytes, Operations: limits.Operations}, err
+	}
 	limits, err := cpu.MeasureLimits(cpu.Options{Threads: f.threads, Kernels: f.kernels})
 	p := speed.Probed{Read: limits.ReadBytes, Operations: make(map[kernels.Format]float64)}
 	for format, n := range limits.Operations {

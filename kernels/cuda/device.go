@@ -34,6 +34,7 @@ type device struct {
 // functions are the kernels, those of a file together.
 type functions struct {
 	gather    driver.Function
+	peaks     peakFunctions
 	dense     denseFunctions
 	attention attentionFunctions
 	experts   expertFunctions
@@ -62,6 +63,7 @@ func (d *device) load() error {
 		return err
 	}
 	d.fn.gather = l.function("gather")
+	d.fn.peaks.load(l)
 	d.fn.dense.load(l)
 	d.fn.attention.load(l)
 	d.fn.experts.load(l)

@@ -25,7 +25,11 @@
 // what the device holds is lost.
 package cuda
 
-import "errors"
+import (
+	"errors"
+
+	"deepprune/kernels"
+)
 
 // Why there is no device.
 var (
@@ -39,4 +43,14 @@ type Options struct {
 	Ordinal int // which GPU, in the driver's order
 	// NoGraphs runs every operation of every step for itself.
 	NoGraphs bool
+}
+
+// Limits is the most that a device could do.
+type Limits struct {
+	// CopyBytes is the bytes read and written in a second by a copy in its memory.
+	CopyBytes float64
+	// Operations is the multiplications and additions in a second of the mma
+	// instructions that linear layers are made of, by the format of the weights; those
+	// without have none.
+	Operations map[kernels.Format]float64
 }

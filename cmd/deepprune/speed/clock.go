@@ -18,6 +18,8 @@ import (
 type Clock struct {
 	kernels.Device
 	steps []step
+	whole bool           // within Step of a device that has it
+	keys  kernels.Tensor // that were written last
 }
 
 // step is a forward pass and what comes after it, until the next begins.
@@ -40,11 +42,33 @@ func (c *Clock) reset() { c.steps = append(c.steps[:0], step{}) }
 // last is the step in progress.
 func (c *Clock) last() *step { return &c.steps[len(c.steps)-1] }
 
+// Step is of [kernels.Stepper]. A device that has it does not do an operation when it
+// is called, so only the whole of a step is timed there: it counts as neither linear
+// nor attention.
+func (c *Clock) Step(owner any, kv kernels.KV, most int, b *kernels.Batch, run func(*kernels.Batch, kernels.KV)) {
+	device, ok := c.Device.(kernels.Stepper)
+	if !ok {
+		run(b, kv)
+		return
+	}
+	start := time.Now()
+	c.steps = append(c.steps, step{})
+	c.whole = true
+	device.Step(owner, kv, most, b, run)
+	c.whole = false
+	if len(b.Logits) == 0 { // nothing else waits for it
+		c.Device.Read(c.keys, 0, make([]float32, 1))
+	}
+	*c.last() = step{at: start, rows: b.Rows(), rest: time.Since(start)}
+}
+
 // The operations of a device, timed: a step begins with its embedding.
 
 func (c *Clock) Embed(dst kernels.Tensor, table kernels.Matrix, tokens []int32) {
 	start := time.Now()
-	c.steps = append(c.steps, step{at: start, rows: len(tokens)})
+	if !c.whole {
+		c.steps = append(c.steps, step{at: start, rows: len(tokens)})
+	}
 	c.Device.Embed(dst, table, tokens)
 	c.last().rest += time.Since(start)
 }
@@ -70,6 +94,7 @@ func (c *Clock) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec, 
 func (c *Clock) RotaryWriteKV(qkv kernels.Tensor, spec *kernels.RotarySpec, kv kernels.KV, layer int, b *kernels.Batch) {
 	start := time.Now()
 	c.Device.RotaryWriteKV(qkv, spec, kv, layer, b)
+	c.keys = qkv
 	c.last().rest += time.Since(start)
 }
 

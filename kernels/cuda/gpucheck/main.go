@@ -154,7 +154,7 @@ func (r *report) same() {
 	c := check{Name: "slots"}
 	var first any
 	for _, slots := range []string{"64", "7"} {
-		out, err := output("./deepprune", "solve", "--device", "cuda", "--json", "--policy", "off", "--slots", slots,
+		out, err := output("./deepprune", "solve", "--device", "cuda", "--json", "--policy", "none", "--slots", slots,
 			"-k", "64", "--seed", "5", "Tom has 3 bags of 12 apples each. He gives away 7 apples. How many apples does he have?")
 		var solved struct {
 			Votes  any `json:"votes"`
