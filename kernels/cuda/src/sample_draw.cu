@@ -105,7 +105,7 @@ DP_DEVICE uint64_t add_up(Block& b, uint64_t x) {
 
 // mass_before is the weight of the slots before one.
 DP_DEVICE uint64_t mass_before(Block& b, const Sums& sums, int slot) {
-	return add_up(b, threadIdx.x < slot ? sums.mass(threadIdx.x) : 0);
+	return add_up(b, int(threadIdx.x) < slot ? sums.mass(threadIdx.x) : 0);
 }
 
 // Logits is a row of logits with its pieces.
@@ -294,6 +294,7 @@ struct Prefix {
 	bool some;
 	uint64_t limit;
 
+	DP_DEVICE bool has(int of, uint64_t rank) const { return of < bin || (of == bin && some && rank <= limit); }
 	DP_DEVICE Prefix shorter(const Prefix& q) const {
 		if (q.bin != bin) return q.bin < bin ? q : *this;
 		if (!some || !q.some) return some ? q : *this;
@@ -393,16 +394,18 @@ DP_DEVICE int list(Block& b, const Logits& l, Likely* to, int wanted) {
 	}
 	wanted = min(wanted, int(search.listed));
 	// As many as there are threads at a time.
-	uint64_t from = 0, through;  // ranks
-	for (int done = 0; done < wanted; done += threads, from = through + 1) {
-		Found f = find(b, b.bins, false, min(wanted, done + threads) - 1);
+	Prefix before{0, false, 0}, through;
+	for (int done = 0; done < wanted; done += threads, before = through) {
+		int end = min(wanted, done + threads) - 1;
+		Found f = find(b, b.bins, false, end);
 		uint64_t first;
-		through = search.end(Set{f.slot, last, false}, false, min(wanted, done + threads) - 1 - f.before, first);
+		through = Prefix{f.slot, true, search.end(Set{f.slot, last, false}, false, end - f.before, first)};
 		if (threadIdx.x == 0) b.ranked = 0;
 		__syncthreads();
 		search.visit([&](float logit, int token) {
 			uint64_t rank = l.rank(logit, token);
-			if (rank >= from && rank <= through) b.ranks[atomicAdd(&b.ranked, 1)] = rank;
+			int bin = l.bin(logit);
+			if (through.has(bin, rank) && !before.has(bin, rank)) b.ranks[atomicAdd(&b.ranked, 1)] = rank;
 		});
 		__syncthreads();
 		if (threadIdx.x < b.ranked) {
