@@ -2,7 +2,8 @@
 """Compare deepprune with llama.cpp on the same workload, by turns.
 
 Both decode k continuations of one shared prompt on the same threads, first the
-one, then the other, several times over; medians and their ratio are printed.
+one, then the other, several times over; medians and their ratios are printed, of
+tokens per second of the prompt and of all continuations, and of peak memory.
 
     bench/llama_cpp.py --batched-bench ~/llama.cpp/build/bin/llama-batched-bench \\
         --gguf qwen3-0.6b-bf16.gguf --model random:qwen3-0.6b --dtype bf16 \\
@@ -10,14 +11,19 @@ one, then the other, several times over; medians and their ratio are printed.
 
 The file for llama.cpp is one of the shape and the format that --model and --dtype
 give; without --model deepprune reads the same file. A unified KV cache and a shared
-prompt (-kvu -pps) are what llama.cpp offers for this. Needs Python alone.
+prompt (-kvu -pps) are what llama.cpp offers for this; --llama-options adds to them
+("-fa off"). llama-batched-bench samples nothing and tells the mean of its steps,
+deepprune samples every token and tells their median. Needs Python alone, on Linux.
 """
 
 import argparse
 import json
+import os
+import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 
 
 def counts(text):
@@ -28,6 +34,7 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--batched-bench", required=True, metavar="FILE", help="llama-batched-bench of a build of llama.cpp")
     p.add_argument("--gguf", required=True, metavar="FILE", help="the model for llama.cpp")
+    p.add_argument("--llama-options", default=[], type=shlex.split, metavar="OPTIONS", help="more options of llama-batched-bench")
     p.add_argument("--deepprune", default="bin/deepprune", metavar="FILE", help="the binary that make build makes")
     p.add_argument("--model", metavar="NAME", help="the model for deepprune, if it is not the same file")
     p.add_argument("--dtype", default="bf16", help="how deepprune keeps the weights: that of the file")
@@ -41,42 +48,53 @@ def arguments():
 
 
 def output(command):
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    except OSError as e:
-        sys.exit(f"{command[0]}: {e.strerror}")
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout
+    """What a command writes, and the peak of its memory in GiB."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        try:
+            process = subprocess.Popen(command, stdout=out, stderr=err)
+        except OSError as e:
+            sys.exit(f"{command[0]}: {e.strerror}")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{err.read()[-2000:]}")
+        return out.read(), usage.ru_maxrss / (1 << 20)
 
 
 def llama_cpp(a, k):
-    """Tokens per second of the prompt and of k continuations."""
+    """Tokens per second of the prompt and of k continuations, and GiB."""
     size = a.prompt + k * a.new
-    lines = output([
+    text, memory = output([
         a.batched_bench, "-m", a.gguf, "-c", str(size + 64), "-b", "2048", "-ub", "512", "-kvu", "-pps",
         "-t", str(a.threads), "-tb", str(a.threads), "-ngl", "0",
         "-npp", str(a.prompt), "-ntg", str(a.new), "-npl", str(k), "--output-format", "jsonl",
-    ]).splitlines()
-    for line in lines:
+        *a.llama_options,
+    ])
+    for line in text.splitlines():
         if line.startswith("{"):
             row = json.loads(line)
             if row["pl"] == k:
-                return {"prefill": row["speed_pp"], "decode": row["speed_tg"]}
+                return {"prefill": row["speed_pp"], "decode": row["speed_tg"], "memory": memory}
     sys.exit(f"{a.batched_bench}: no line of JSON for {k} sequences")
 
 
 def deepprune(a, k):
-    report = json.loads(output([
+    text, _ = output([
         a.deepprune, "bench", "speed", "--model", a.model or a.gguf, "--dtype", a.dtype, "-k", str(k),
         "--prompt", str(a.prompt), "--new", str(a.new), "--threads", str(a.threads), "--json",
-    ]))
-    return {"prefill": report["prefill"]["tokens_s"], "decode": report["decode"][0]["tokens_s"]}
+    ])
+    report = json.loads(text)
+    row = report["decode"][0]
+    # The process goes on to other measurements; its memory is that after this one.
+    return {"prefill": report["prefill"]["tokens_s"], "decode": row["tokens_s"], "memory": row["peak_memory_bytes"] / (1 << 30)}
 
 
 def main():
     a = arguments()
-    engines = {"llama.cpp": llama_cpp, "deepprune": deepprune}
+    engines = {"deepprune": deepprune, "llama.cpp": llama_cpp}
+    columns = {"decode": ("tokens/s", 1), "prefill": ("tokens/s", 1), "memory": ("GiB", 2)}
     rows = []
     for k in a.k:
         runs = {name: [] for name in engines}
@@ -84,17 +102,19 @@ def main():
             for name, run in engines.items():
                 runs[name].append(run(a, k))
         row = {"k": k}
-        for what in ("prefill", "decode"):
-            median = {name: statistics.median(run[what] for run in runs[name]) for name in engines}
-            row[what] = {**median, "ratio": median["deepprune"] / median["llama.cpp"]}
+        for what in columns:
+            all_runs = {name: [run[what] for run in runs[name]] for name in engines}
+            median = {name: statistics.median(values) for name, values in all_runs.items()}
+            row[what] = {**median, "ratio": median["deepprune"] / median["llama.cpp"], "runs": all_runs}
         rows.append(row)
         if not a.json:
             if len(rows) == 1:
-                print(f"{'k':>4}  {'decode':>9} {'llama.cpp':>9} {'ratio':>6}  {'prefill':>9} {'llama.cpp':>9} {'ratio':>6}  tokens/s")
-            cells = [f"{row[w]['deepprune']:9.1f} {row[w]['llama.cpp']:9.1f} {row[w]['ratio']:6.2f}" for w in ("decode", "prefill")]
-            print(f"{k:4}  {'  '.join(cells)}", flush=True)
+                print("     ", *(f"{what + ', ' + unit:^27}" for what, (unit, _) in columns.items()), sep="  ")
+                print(f"{'k':>5}", *(f"{'deepprune':>9} {'llama.cpp':>9} {'ratio':>7}" for _ in columns), sep="  ")
+            cells = (f"{row[w]['deepprune']:9.{d}f} {row[w]['llama.cpp']:9.{d}f} {row[w]['ratio']:7.2f}" for w, (_, d) in columns.items())
+            print(f"{k:5}", *cells, sep="  ", flush=True)
     if a.json:
-        settings = {name: getattr(a, name) for name in ("gguf", "model", "dtype", "prompt", "new", "threads", "repeat")}
+        settings = {name: getattr(a, name) for name in ("gguf", "llama_options", "model", "dtype", "prompt", "new", "threads", "repeat")}
         print(json.dumps({"schema": 1, **settings, "rows": rows}))
 
 
