@@ -12,8 +12,8 @@ tokens per second of the prompt and of all continuations, and of peak memory.
 The file for llama.cpp is one of the shape and the format that --model and --dtype
 give; without --model deepprune reads the same file. A unified KV cache and a shared
 prompt (-kvu -pps) are what llama.cpp offers for this; --llama-options adds to them
-("-fa off"). llama-batched-bench samples nothing and tells the mean of its steps,
-deepprune samples every token and tells their median. Needs Python alone, on Linux.
+("-fa off"). Both tell the mean over all steps; llama-batched-bench samples nothing,
+deepprune every token. Needs Python alone, on Linux.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def deepprune(a, k):
     report = json.loads(text)
     row = report["decode"][0]
     # The process goes on to other measurements; its memory is that after this one.
-    return {"prefill": report["prefill"]["tokens_s"], "decode": row["tokens_s"], "memory": row["peak_memory_bytes"] / (1 << 30)}
+    return {"prefill": report["prefill"]["tokens_s"], "decode": 1e3 * k / row["mean_step_ms"], "memory": row["peak_memory_bytes"] / (1 << 30)}
 
 
 def main():

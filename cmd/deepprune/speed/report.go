@@ -50,11 +50,12 @@ type Prefill struct {
 	AttentionShare float64 `json:"attention_share"` // of the time
 }
 
-// Decode is the steps of k traces. Times are medians.
+// Decode is the steps of k traces. Times are medians, but for MeanStepMS.
 type Decode struct {
 	K              int     `json:"k"`
 	Steps          int     `json:"steps"`
 	StepMS         float64 `json:"step_ms"`
+	MeanStepMS     float64 `json:"mean_step_ms"`
 	TokensPerS     float64 `json:"tokens_s"` // of all traces
 	TokensPerTrace float64 `json:"tokens_s_per_trace"`
 

@@ -226,6 +226,9 @@ func (r *runner) row(k int, runs []run) Decode {
 	d.Steps = len(steps)
 	took := seconds(steps, func(s *timed) time.Duration { return s.took })
 	d.StepMS, d.TokensPerS, d.TokensPerTrace = 1e3*took, float64(k)/took, 1/took
+	for _, s := range steps {
+		d.MeanStepMS += 1e3 * s.took.Seconds() / float64(len(steps))
+	}
 	d.LinearShare = share(steps, func(s *timed) time.Duration { return s.linear })
 	d.AttentionShare = share(steps, func(s *timed) time.Duration { return s.attention })
 	d.OtherShare = share(steps, func(s *timed) time.Duration { return s.rest })

@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 	for i, k := range []int{1, 3, 64} {
 		d := report.Decode[i]
 		// When the last step ended is not known.
-		if d.K != k || d.Steps != 2*(12-1) || d.StepMS <= 0 || d.ReadShare <= 0 || d.PeakShare <= 0 {
+		if d.K != k || d.Steps != 2*(12-1) || d.StepMS <= 0 || d.MeanStepMS <= 0 || d.ReadShare <= 0 || d.PeakShare <= 0 {
 			t.Errorf("row %d is %+v; want %d traces in 22 steps", i, d, k)
 		}
 		if sum := d.LinearShare + d.AttentionShare + d.OtherShare + d.EngineShare; math.Abs(sum-1) > 1e-6 {
