@@ -29,13 +29,13 @@ void dp_closed(void) { __atomic_add_fetch(&closed, 1, __ATOMIC_RELAXED); }
 		}                               \
 	} while (0)
 
-CUresult dp_launch(CUcontext c, CUstream s, CUfunction f, const uint32_t grid[3], const uint32_t block[3], uint32_t shared, dp_args *args) {
+CUresult dp_launch(CUcontext c, CUstream s, CUfunction f, uint32_t gx, uint32_t gy, uint32_t gz, uint32_t bx, uint32_t by, uint32_t bz, uint32_t shared, dp_args *args) {
 	void *pointers[DP_ARGS];
 	for (uint32_t i = 0; i < args->n; i++) {
 		pointers[i] = &args->values[i];
 	}
 	ENTER(c);
-	return cuLaunchKernel(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, s, pointers, NULL);
+	return cuLaunchKernel(f, gx, gy, gz, bx, by, bz, shared, s, pointers, NULL);
 }
 
 CUresult dp_upload(CUcontext c, CUstream s, CUdeviceptr to, const void *from, size_t bytes) {

@@ -16,7 +16,7 @@ typedef struct {
 
 CUresult dp_enter(CUcontext c);
 void dp_closed(void); // a context was
-CUresult dp_launch(CUcontext c, CUstream s, CUfunction f, const uint32_t grid[3], const uint32_t block[3], uint32_t shared, dp_args *args);
+CUresult dp_launch(CUcontext c, CUstream s, CUfunction f, uint32_t gx, uint32_t gy, uint32_t gz, uint32_t bx, uint32_t by, uint32_t bz, uint32_t shared, dp_args *args);
 CUresult dp_upload(CUcontext c, CUstream s, CUdeviceptr to, const void *from, size_t bytes);
 CUresult dp_download(CUcontext c, CUstream s, void *to, CUdeviceptr from, size_t bytes);
 CUresult dp_copy(CUcontext c, CUstream s, CUdeviceptr to, CUdeviceptr from, size_t bytes);

@@ -124,8 +124,9 @@ func (s *Stream) Launch(f Function, grid, block [3]uint32, shared uint32, args *
 	if s.c.err != nil {
 		return
 	}
-	s.check(C.dp_launch(s.c.context, s.s, f.f, (*C.uint32_t)(unsafe.Pointer(&grid)), (*C.uint32_t)(unsafe.Pointer(&block)),
-		C.uint32_t(shared), &args.c), "launching a kernel")
+	n := func(v uint32) C.uint32_t { return C.uint32_t(v) }
+	s.check(C.dp_launch(s.c.context, s.s, f.f, n(grid[0]), n(grid[1]), n(grid[2]), n(block[0]), n(block[1]), n(block[2]),
+		n(shared), &args.c), "launching a kernel")
 }
 
 // Upload copies src to the device. src of AllocPinned is read later, and must not
