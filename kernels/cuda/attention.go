@@ -3,6 +3,8 @@
 package cuda
 
 import (
+	"cmp"
+
 	"deepprune/kernels"
 	"deepprune/kernels/cuda/driver"
 )
@@ -51,9 +53,12 @@ const (
 // attentionState is the work of a step for every shape of attention that was met.
 type attentionState struct {
 	plans   []*attentionPlan
-	outs    buffer
+	outs    buffer // of states
 	sums    buffer
 	counter buffer
+
+	occupy int // blocks of CUDA threads that should have something to do; 0: what the GPU holds
+	memory int // bytes for states; 0: statesBytes
 }
 
 // attentionPlan is the work of a step for one shape.
@@ -71,14 +76,13 @@ type attentionPlan struct {
 
 // queriesOf is how many queries an item has at most: most_queries of the kernels.
 func queriesOf(format kernels.Format, dim int) int {
-	n := 64
-	if sizeOf(dim) == 2 {
-		n = 32
+	switch {
+	case sizeOf(dim) == 2:
+		return 16
+	case format == kernels.F32:
+		return 32
 	}
-	if format == kernels.F32 {
-		n /= 2
-	}
-	return n
+	return 64
 }
 
 // stageAttention fills the tables that Attention reads, and reserves its memory.
@@ -92,7 +96,7 @@ func (d *device) stageAttention(b *kernels.Batch) {
 // plan cuts a batch and copies the tables.
 func (d *device) plan(p *attentionPlan, b *kernels.Batch) {
 	heads := p.shape.group * p.shape.kvHeads
-	limit := statesBytes / (4 * heads * p.dim)
+	limit := cmp.Or(d.attention.memory, statesBytes) / (4 * heads * p.dim)
 	p.headers, p.tables, p.rounds = p.headers[:0], p.tables[:0], 0
 	states := 0
 	p.work.cut(p.shape, b)
@@ -134,7 +138,7 @@ func isDecode(b *kernels.Batch) bool {
 func (d *device) planOf(spec *kernels.AttentionSpec, format kernels.Format, b *kernels.Batch) *attentionPlan {
 	shape := attentionShape{
 		group: spec.Heads / spec.KVHeads, kvHeads: spec.KVHeads, window: spec.Window,
-		queries: queriesOf(format, spec.HeadDim), blocks: d.attentionBlocks(),
+		queries: queriesOf(format, spec.HeadDim), blocks: cmp.Or(d.attention.occupy, d.attentionBlocks(spec.HeadDim)),
 	}
 	if shape.window > longestWindow {
 		shape.window = 0
@@ -159,8 +163,14 @@ func (d *device) planOf(spec *kernels.AttentionSpec, format kernels.Format, b *k
 	return p
 }
 
-// attentionBlocks is the number of blocks of CUDA threads that take items.
-func (d *device) attentionBlocks() int { return 2 * d.info.SMs }
+// attentionBlocks is the number of blocks of CUDA threads that take items: what a GPU
+// holds at a time, by the registers that the kernels are bounded to.
+func (d *device) attentionBlocks(dim int) int {
+	if sizeOf(dim) == 0 {
+		return 3 * d.info.SMs
+	}
+	return 2 * d.info.SMs
+}
 
 func (d *device) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec, kv kernels.KV, layer int, b *kernels.Batch) {
 	to, x := dst.(*tensor), qkv.(*tensor)
@@ -184,7 +194,7 @@ func (d *device) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec,
 		a := kvArgs(d.args.Reset().Pointer(x.at), &kv, layer)
 		a.Pointer(s.outs.at).Pointer(s.sums.at).Pointer(p.onDevice.headers.at).Int(round).Pointer(p.onDevice.tables.at).
 			Pointer(s.counter.at).Int(spec.Heads).Int(spec.KVHeads).Int(spec.HeadDim).Int(p.shape.window).Float(spec.Scale)
-		d.stream.Launch(d.fn.attention.attend[kv.Format][size], [3]uint32{uint32(d.attentionBlocks()), 1, 1}, [3]uint32{threads, 1, 1}, sharedBytes, a)
+		d.stream.Launch(d.fn.attention.attend[kv.Format][size], [3]uint32{uint32(d.attentionBlocks(spec.HeadDim)), 1, 1}, [3]uint32{threads, 1, 1}, sharedBytes, a)
 
 		a = d.args.Reset().Pointer(to.at).Pointer(s.outs.at).Pointer(s.sums.at).Pointer(pointer(spec.Sinks)).
 			Pointer(p.onDevice.headers.at).Int(round).Pointer(p.onDevice.tables.at).Pointer(s.counter.at).Int(spec.Heads).Int(spec.HeadDim)

@@ -67,6 +67,7 @@ struct Shared {
 	float2 factors[64];
 	int2 sees[64];                           // positions of the first and the last key that a query sees
 	int state[64], head[64];                 // of each query
+	long long target[64];                    // where its out is written, counted in floats; -1: nowhere
 	long long offsets[32];                   // of the blocks
 	int next;
 };
@@ -77,6 +78,21 @@ struct Range {
 	DP_DEVICE bool meets(int from, int to) const { return from <= last && first <= to; }
 	DP_DEVICE bool has(int from, int to) const { return first <= from && to <= last; }
 };
+
+// store writes sums of 16 dims from d on to the targets of their queries.
+template <int N>
+DP_DEVICE void store(float* outs, const long long* target, const float (&o)[N][4], int d, int lane) {
+#pragma unroll
+	for (int n = 0; n < N; n++) {
+#pragma unroll
+		for (int j = 0; j < 2; j++) {
+			const long long at = target[8 * n + lane % 4 * 2 + j];
+			if (at < 0) continue;
+			outs[at + d + lane / 4] = o[n][j];
+			outs[at + d + lane / 4 + 8] = o[n][j + 2];
+		}
+	}
+}
 
 template <KVFormat format, int M, int N>
 DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const Item& item, int kv_head) {
@@ -122,6 +138,8 @@ DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const
 		const int2 range = s->sees[query];
 		return query < item.queries && range.x <= position && position <= range.y;
 	};
+	// state is that of query threadIdx.x for partition p, the first one's if it has one for all.
+	auto state = [&](int p) { return (long long)(s->state[threadIdx.x] + p - item.partition) * a.heads + s->head[threadIdx.x]; };
 	const int first = max(item.partition, any.first / partition_keys);
 	const int end = min(item.partition + item.partitions - 1, any.last / partition_keys) + 1;
 
@@ -161,6 +179,7 @@ DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const
 		__syncthreads();
 
 		float partition_most = 0, right = 0, left = 0;  // of query threadIdx.x
+		bool seen_here = false;
 		auto most_of = [&](int q) {
 			const float4 m = *reinterpret_cast<const float4*>(s->most[q]);
 			return max(max(m.x, m.y), max(m.z, m.w));
@@ -170,6 +189,10 @@ DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const
 			const Factors f(most, partition_most);
 			most = f.most, left = f.left, right = f.right;
 			s->factors[threadIdx.x] = make_float2(left, right);
+			if (!item.folded) {
+				seen_here = threadIdx.x < item.queries && s->sees[threadIdx.x].x < position + partition_keys && position <= s->sees[threadIdx.x].y;
+				s->target[threadIdx.x] = seen_here ? state(p) * a.dim : -1;
+			}
 		}
 #pragma unroll
 		for (int n = 0; n < N; n++) {
@@ -196,14 +219,11 @@ DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const
 		}
 		__syncthreads();
 
-		// state is that of a query for this partition, if it has one of its own.
-		auto state = [&](int q) { return (size_t)(s->state[q] + p - item.partition) * a.heads + s->head[q]; };
-		auto seen = [&](int q) { return q < item.queries && s->sees[q].x <= position + partition_keys - 1 && position <= s->sees[q].y; };
 		if (threadIdx.x < 8 * N) {
 			const float4 l = *reinterpret_cast<const float4*>(s->sums[threadIdx.x]);
 			const float partition_sum = __fadd_rn(__fadd_rn(__fadd_rn(l.x, l.y), l.z), l.w);
 			sum = fold(sum, partition_sum, left, right);
-			if (!item.folded && seen(threadIdx.x)) a.states.sums[state(threadIdx.x)] = make_float2(partition_most, partition_sum);
+			if (!item.folded && seen_here) a.states.sums[state(p)] = make_float2(partition_most, partition_sum);
 		}
 #pragma unroll
 		for (int i = 0; i < M; i++) {
@@ -213,6 +233,7 @@ DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const
 			float o[N][4] = {};
 			x.weigh(o, i, s->weights, lane);
 			if (mended) {
+#pragma unroll 1
 				for (int b = 0; b < partition_blocks; b++) {
 					const unsigned char* at = block(p, b);
 					if (at == nullptr) continue;
@@ -226,31 +247,26 @@ DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const
 				for (int j = 0; j < 4; j++) {
 					o[n][j] = __fadd_rn(o[n][j], 0);  // never -0, as a state that begins with it
 					out[i][n][j] = fold(out[i][n][j], o[n][j], j % 2 == 0 ? f.x : f.z, j % 2 == 0 ? f.y : f.w);
-					const int q = 8 * n + 2 * t + j % 2;
-					if (!item.folded && seen(q)) a.states.outs[state(q) * a.dim + d + g + j / 2 * 8] = o[n][j];
 				}
 			}
+			if (!item.folded) store(a.states.outs, s->target, o, d, lane);
 		}
 	}
 	if (!item.folded) return;
-	auto state = [&](int q) { return (size_t)s->state[q] * a.heads + s->head[q]; };
-	if (threadIdx.x < item.queries) a.states.sums[state(threadIdx.x)] = make_float2(most, sum);
+	if (threadIdx.x < 8 * N) {
+		const bool real = threadIdx.x < item.queries;
+		if (real) a.states.sums[state(item.partition)] = make_float2(most, sum);
+		s->target[threadIdx.x] = real ? state(item.partition) * a.dim : -1;
+	}
+	__syncthreads();
 #pragma unroll
 	for (int i = 0; i < M; i++) {
 		const int d = (warp + warps * i) * 16;
-		if (d >= a.dim) break;
-#pragma unroll
-		for (int n = 0; n < N; n++) {
-#pragma unroll
-			for (int j = 0; j < 4; j++) {
-				const int q = 8 * n + 2 * t + j % 2;
-				if (q < item.queries) a.states.outs[state(q) * a.dim + d + g + j / 2 * 8] = out[i][n][j];
-			}
-		}
+		if (d < a.dim) store(a.states.outs, s->target, out[i], d, lane);
 	}
 }
 
-// attend takes items and KV heads until there are none, in the order of the table, from a
+// attend_all takes items and KV heads until there are none, in the order of the table, from a
 // counter that the merge sets back.
 template <KVFormat format, int M>
 DP_DEVICE void attend_all(const Attention& a, const Header* headers, int round, unsigned* counter) {

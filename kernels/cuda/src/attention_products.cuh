@@ -12,10 +12,10 @@ constexpr int warps = 4;
 // Words of memory for an item's queries, and for the weights of a partition.
 constexpr int query_words = 4096 + 256, weight_words = 2048;
 
-// most_queries is how many queries of heads of so many dims fit into this memory and into
-// registers. M is the 64s of dims of a head.
+// most_queries is how many queries of heads of M times 64 dims fit into this memory and into
+// registers.
 template <KVFormat format, int M>
-constexpr int most_queries = (format == KVFormat::f32 ? 64 : 128) / (M < 2 ? 2 : M);
+constexpr int most_queries = M == 4 ? 16 : format == KVFormat::f32 ? 32 : 64;
 
 // widen makes a pair of bfloat16 of two integers, bytes 0 and 2 of w: 128 plus the lower 7 bits,
 // less 128 or 256.
@@ -177,6 +177,7 @@ struct Products {
 	// add_infinite adds what mend took of a block, for the queries that see it: sees(query, key).
 	template <typename S>
 	static DP_DEVICE void add_infinite(float (&o)[N][4], int d, const unsigned char* p, int block, int dim, const uint32_t* weights, int lane, S sees) {
+#pragma unroll 1
 		for (int key = 0; key < 16; key++) {
 #pragma unroll
 			for (int j = 0; j < 4; j++) {
