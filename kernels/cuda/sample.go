@@ -251,7 +251,8 @@ func (d *device) sampleRun(t *tensor, run sampleRun) {
 		d.args.Reset().Pointer(s.pieces.at).Pointer(logits).Pointer(s.adjusted.at).Pointer(rows).Int(t.cols))
 	results := at(&s.made, d.sample.results, run.row)
 	likely := at(&s.made, d.sample.results, len(d.sample.results))
-	d.stream.Launch(f.draw, [3]uint32{uint32(run.rows), 1, 1}, [3]uint32{threads, 1, 1}, 0,
+	warps := max(1, min(t.cols/512, threads/32)) // the token is the same with any number
+	d.stream.Launch(f.draw, [3]uint32{uint32(run.rows), 1, 1}, [3]uint32{uint32(32 * warps), 1, 1}, 0,
 		d.args.Reset().Pointer(results).Pointer(likely).Pointer(s.pieces.at).Pointer(logits).Pointer(s.adjusted.at).Pointer(rows).Int(t.cols))
 }
 

@@ -11,20 +11,22 @@
 using namespace dp;
 using namespace dp::sample;
 
-constexpr int threads = 256;
-constexpr int bins = 256;         // the last one takes all that is less likely
+constexpr int most_threads = 256;  // a block has as many warps as its row is worth
+constexpr int slots = 256;
+constexpr int bins = slots;       // the last one takes all that is less likely
 constexpr int bins_per_nat = 8;   // a bin spans 1/8 of log-probability
 constexpr int capacity = 2048;    // of candidates that are kept at hand
-constexpr int none = 256;         // no slot of Sums
+constexpr int at_once = 256;      // tokens of a list
+constexpr int none = slots;        // no slot of Sums
 constexpr uint64_t last = ~uint64_t(0);
 
 // Sums counts tokens and adds up weights in slots.
 struct Sums {
-	uint32_t count[256];
-	uint32_t low[256], high[256];  // of the weights, in multiples
+	uint32_t count[slots];
+	uint32_t low[slots], high[slots];  // of the weights, in multiples
 
 	DP_DEVICE void clear() {
-		for (int i = threadIdx.x; i < 256; i += threads) count[i] = low[i] = high[i] = 0;
+		for (int i = threadIdx.x; i < slots; i += blockDim.x) count[i] = low[i] = high[i] = 0;
 		__syncthreads();
 	}
 	// add carries by hand: shared memory adds 32 bits in one operation, and no more.
@@ -54,7 +56,7 @@ struct Block {
 	Found found;
 	Candidate candidates[capacity];
 	uint32_t listed;  // of them, those that have no room counted
-	uint64_t ranks[threads];
+	uint64_t ranks[at_once];
 	uint32_t ranked;
 	uint32_t sum[2];
 	int max, first;
@@ -105,7 +107,9 @@ DP_DEVICE uint64_t add_up(Block& b, uint64_t x) {
 
 // mass_before is the weight of the slots before one.
 DP_DEVICE uint64_t mass_before(Block& b, const Sums& sums, int slot) {
-	return add_up(b, int(threadIdx.x) < slot ? sums.mass(threadIdx.x) : 0);
+	uint64_t sum = 0;
+	for (int i = threadIdx.x; i < slot; i += blockDim.x) sum += sums.mass(i);
+	return add_up(b, sum);
 }
 
 // Logits is a row of logits with its pieces.
@@ -147,13 +151,13 @@ DP_DEVICE void Logits::find_max(Block& b) {
 	}
 	__syncthreads();
 	int m = ordered(minus_infinity);
-	for (int p = threadIdx.x; p < count; p += threads) m = ::max(m, ordered(piece_max(p)));
+	for (int p = threadIdx.x; p < count; p += blockDim.x) m = ::max(m, ordered(piece_max(p)));
 	m = __reduce_max_sync(all_lanes, m);
 	if (threadIdx.x % 32 == 0) atomicMax(&b.max, m);
 	__syncthreads();
 	max = unordered(b.max);
 	int p = threadIdx.x;
-	while (p < count && piece_max(p) != max) p += threads;
+	while (p < count && piece_max(p) != max) p += blockDim.x;
 	p = __reduce_min_sync(all_lanes, p);
 	if (threadIdx.x % 32 == 0) atomicMin(&b.first, p);
 	__syncthreads();
@@ -161,14 +165,13 @@ DP_DEVICE void Logits::find_max(Block& b) {
 	__syncthreads();
 	if (threadIdx.x == 0) b.first = p * piece + piece;
 	__syncthreads();
-	int i = p * piece + threadIdx.x;
-	if (i < n && number(row[i]) == max) atomicMin(&b.first, i);
+	for (int i = p * piece + threadIdx.x; i < min(n, (p + 1) * piece); i += blockDim.x) {
+		if (number(row[i]) == max) atomicMin(&b.first, i);
+	}
 	__syncthreads();
 	first = b.first < n ? b.first : 0;
 	__syncthreads();
 }
-static_assert(threads == piece, "a thread looks at a logit of a piece");
-
 // Set is a part of the candidates, in an order: those of a bin up to a rank, in order of rank
 // or of token.
 struct Set {
@@ -190,12 +193,11 @@ struct Search {
 	template <typename F>
 	DP_DEVICE void visit(F f) const {
 		if (at_hand) {
-			for (uint32_t i = threadIdx.x; i < listed; i += threads) f(b.candidates[i].logit, b.candidates[i].token);
+			for (uint32_t i = threadIdx.x; i < listed; i += blockDim.x) f(b.candidates[i].logit, b.candidates[i].token);
 			return;
 		}
-		constexpr int warps = threads / 32;
-		int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-		for (int base = 0; base < l.count; base += threads) {
+		int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+		for (int base = 0; base < l.count; base += blockDim.x) {
 			int own = base + lane * warps + warp;
 			float m = own < l.count ? l.piece_max(own) : minus_infinity;
 			unsigned some = __ballot_sync(all_lanes, m > minus_infinity && l.bin(m) < depth);
@@ -306,7 +308,7 @@ struct Prefix {
 DP_DEVICE int filtered(Block& b, const Logits& l, const Row& r) {
 	Search search{b, l, 0, 0, false};
 	uint64_t whole = 0;  // the sum of all weights
-	for (int p = threadIdx.x; p < l.count; p += threads) whole += l.piece_mass(p);
+	for (int p = threadIdx.x; p < l.count; p += blockDim.x) whole += l.piece_mass(p);
 	whole = add_up(b, whole);
 	float lowest = float(double(l.max) + r.min_logit);
 	// Filters look down to a depth, one after the other until they have seen enough.
@@ -362,11 +364,9 @@ DP_DEVICE int filtered(Block& b, const Logits& l, const Row& r) {
 
 // unfiltered draws a token from all: it finds the piece and then walks through it.
 DP_DEVICE int unfiltered(Block& b, const Logits& l, const Row& r) {
-	int each = (l.count + threads - 1) / threads, from = min(l.count, int(threadIdx.x) * each), to = min(l.count, from + each);
-	uint64_t sum = 0;
-	for (int p = from; p < to; p++) sum += l.piece_mass(p);
+	int each = (l.count + slots - 1) / slots;  // pieces of a slot
 	b.digits.clear();
-	b.digits.add(threadIdx.x, sum);
+	for (int p = threadIdx.x; p < l.count; p += blockDim.x) b.digits.add(p / each, l.piece_mass(p));
 	uint64_t mass = find(b, b.digits, true, last).before;
 	uint64_t target = uint64_t(uniform(r.seed, r.trace, r.position) * double(mass));
 	if (target >= mass) target = mass - 1;
@@ -376,12 +376,14 @@ DP_DEVICE int unfiltered(Block& b, const Logits& l, const Row& r) {
 	uint64_t of;
 	for (; target >= (of = l.piece_mass(p)); p++) target -= of;
 	// The piece's weights against its own maximum, in order of token.
-	int i = p * piece + threadIdx.x;
 	b.digits.clear();
-	b.digits.add(threadIdx.x, i < l.n ? multiples(weight(number(l.row[i]), l.piece_max(p), l.scale)) : 0);
+	for (int i = p * piece + threadIdx.x; i < min(l.n, (p + 1) * piece); i += blockDim.x) {
+		b.digits.add(i % piece, multiples(weight(number(l.row[i]), l.piece_max(p), l.scale)));
+	}
 	mass = find(b, b.digits, true, last).before;
 	target = uint64_t(double(target) / double(of) * double(mass));
 	if (target >= mass) target = mass - 1;
+	static_assert(slots == piece, "a slot holds a logit of a piece");
 	return p * piece + find(b, b.digits, true, target).slot;
 }
 
@@ -393,10 +395,9 @@ DP_DEVICE int list(Block& b, const Logits& l, Likely* to, int wanted) {
 		if (depth == bins || search.listed >= uint32_t(wanted)) break;
 	}
 	wanted = min(wanted, int(search.listed));
-	// As many as there are threads at a time.
 	Prefix before{0, false, 0}, through;
-	for (int done = 0; done < wanted; done += threads, before = through) {
-		int end = min(wanted, done + threads) - 1;
+	for (int done = 0; done < wanted; done += at_once, before = through) {
+		int end = min(wanted, done + at_once) - 1;
 		Found f = find(b, b.bins, false, end);
 		uint64_t first;
 		through = Prefix{f.slot, true, search.end(Set{f.slot, last, false}, false, end - f.before, first)};
@@ -408,8 +409,8 @@ DP_DEVICE int list(Block& b, const Logits& l, Likely* to, int wanted) {
 			if (through.has(bin, rank) && !before.has(bin, rank)) b.ranks[atomicAdd(&b.ranked, 1)] = rank;
 		});
 		__syncthreads();
-		if (threadIdx.x < b.ranked) {
-			uint64_t rank = b.ranks[threadIdx.x];
+		for (uint32_t own = threadIdx.x; own < b.ranked; own += blockDim.x) {
+			uint64_t rank = b.ranks[own];
 			int place = 0;
 			for (uint32_t i = 0; i < b.ranked; i++) place += b.ranks[i] < rank;
 			to[done + place] = Likely{l.token(rank), l.logit(rank)};
@@ -420,7 +421,7 @@ DP_DEVICE int list(Block& b, const Logits& l, Likely* to, int wanted) {
 }
 
 // A block has a row.
-KERNEL((threads, 4), sample_draw, (Result* results, Likely* lists, const Piece* pieces, const float* logits, const float* adjusted, const Row* rows, int n)) {
+KERNEL((most_threads, 4), sample_draw, (Result* results, Likely* lists, const Piece* pieces, const float* logits, const float* adjusted, const Row* rows, int n)) {
 	__shared__ Block b;
 	const Row r = rows[blockIdx.x];
 	int count = (n + piece - 1) / piece;
@@ -429,7 +430,7 @@ KERNEL((threads, 4), sample_draw, (Result* results, Likely* lists, const Piece* 
 	Result result{0, raw.max, 0, 0, 0};
 	if (finite(raw.max)) {
 		uint64_t sum = 0;
-		for (int p = threadIdx.x; p < count; p += threads) sum += raw.piece_mass(p);
+		for (int p = threadIdx.x; p < count; p += blockDim.x) sum += raw.piece_mass(p);
 		result.z = double(add_up(b, sum)) / double(one);
 	}
 	if (r.listed > 0) result.listed = list(b, raw, lists + r.list, r.listed);
