@@ -115,13 +115,17 @@ cuda-kernels-check: $(TOOLKIT_STAMP) ## check that kernels/cuda/src compiles and
 
 # libcuda.so.1 of the host runs the kernels on the processor.
 HOST_CUDA = $(CURDIR)/build/cuda/host/libcuda.so.1
+ON_HOST = . build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA)
+
+.PHONY: cuda-host
+cuda-host: $(TOOLKIT_STAMP) ## build build/cuda/host/libcuda.so.1, a driver that runs the kernels on the processor (needs g++)
+	$(MAKE) --no-print-directory -C kernels/cuda/host BUILD=$(CURDIR)/build/cuda/host INCLUDE=$(CUDA_INCLUDE)
 
 .PHONY: cuda-test
-cuda-test: cuda-env cuda-host ## test the CUDA device on the processor, by a driver that runs its kernels there (needs g++)
-	. build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA) go vet -tags cuda ./kernels/cuda/... ./cmd/...
-	. build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA) go test -tags cuda -count 1 ./kernels/cuda/...
-	. build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA) DEEPPRUNE_TEST_DEVICE=cuda \
-		go test -tags cuda -count 1 -run 'Equal|Determin' ./kernels/cuda/... ./model
+cuda-test: cuda-env cuda-host ## test the CUDA device on the processor, its conformance and the models on it
+	. build/cuda/env && go vet -tags cuda ./kernels/cuda/... ./cmd/... ./model
+	$(ON_HOST) go test -tags cuda -count 1 ./kernels/cuda/...
+	$(ON_HOST) DEEPPRUNE_TEST_DEVICE=cuda go test -tags cuda -count 1 -run '^Test(Forward|Embedded)' ./model
 
 .PHONY: dist-cuda
 dist-cuda: cuda-env ## build dist/deepprune-cuda, one file that needs libc and NVIDIA's driver
