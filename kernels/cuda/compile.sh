@@ -17,8 +17,8 @@ for source in src/*.cu; do
 	name=$(basename "$source" .cu)
 	"$NVCC" $flags -arch=compute_80 -ptx -o "$work/$name.ptx" "$source"
 	"$NVCC" $flags -arch=sm_90a -cubin -o "$work/$name.cubin" "$source"
-	# A driver for CUDA 12.0 reads version 8.0 of PTX; ptxas says whether this is it.
-	sed -i 's/^\.version .*/.version 8.0/' "$work/$name.ptx"
+	# A driver for CUDA 12.3 reads version 8.3 of PTX; ptxas says whether this is it.
+	sed -i 's/^\.version .*/.version 8.3/' "$work/$name.ptx"
 	"$(dirname "$(command -v "$NVCC")")/ptxas" -arch=sm_80 -o "$work/sm_80" "$work/$name.ptx"
 	gzip -9n "$work/$name.ptx" "$work/$name.cubin"
 done
