@@ -41,7 +41,7 @@ func sizeOf(dim int) int {
 }
 
 const (
-	// sharedBytes is the size of Shared in attention.cuh, rounded up.
+	// sharedBytes is shared_bytes of attention.cuh.
 	sharedBytes = 31 << 10
 	// statesBytes bounds the memory of states: a step that needs more is computed some
 	// rows at a time.

@@ -59,18 +59,25 @@ struct Attention {
 	float scale;
 };
 
-// Shared is the memory of a block.
+// Shared is the memory of a block, and what it is at work on.
 struct Shared {
-	uint32_t queries[query_words];
-	uint32_t weights[weight_words];
-	float most[64][warps], sums[64][warps];  // of each query, of each warp's keys
-	float2 factors[64];
+	Attention attention;
+	Header header;
+	Item item;
+	int kv_head;
+	alignas(16) uint32_t queries[query_words];
+	alignas(16) uint32_t weights[weight_words];
+	alignas(16) float most[64][warps], sums[64][warps];  // of each query, of each warp's keys
+	alignas(16) float2 factors[64];
 	int2 sees[64];                           // positions of the first and the last key that a query sees
 	int state[64], head[64];                 // of each query
 	long long target[64];                    // where its out is written, counted in floats; -1: nowhere
 	long long offsets[32];                   // of the blocks
-	int next;
+	unsigned next;  // of items times KV heads
 };
+
+constexpr int shared_bytes = 31 << 10;  // that attention.go asks for
+static_assert(sizeof(Shared) <= shared_bytes, "the launch asks for less");
 
 // Range is of positions, the first and the last.
 struct Range {
@@ -94,8 +101,14 @@ DP_DEVICE void store(float* outs, const long long* target, const float (&o)[N][4
 	}
 }
 
+// attend computes an item of up to 8N queries. It is no part of the loop around it, or the
+// compiler mixes the code for different N, and needs more registers than there are.
 template <KVFormat format, int M, int N>
-DP_DEVICE void attend(Shared* s, const Attention& a, const Header& header, const Item& item, int kv_head) {
+__device__ __noinline__ void attend(Shared* s) {
+	const Attention& a = s->attention;
+	const Header& header = s->header;
+	const Item& item = s->item;
+	const int kv_head = s->kv_head;
 	const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
 	const int group = a.heads / a.kv_heads;
 	const unsigned char* const kv = a.kv.at + (size_t)kv_head * a.kv.head;
@@ -273,20 +286,28 @@ DP_DEVICE void attend_all(const Attention& a, const Header* headers, int round, 
 	DYNAMIC_SHARED(Shared, s);
 	const Header header = headers[round];
 	const unsigned count = header.items * a.kv_heads;
-	unsigned next = threadIdx.x == 0 ? atomicAdd(counter, 1u) : 0;
+	unsigned next = 0;
+	if (threadIdx.x == 0) {
+		s->attention = a, s->header = header;
+		next = atomicAdd(counter, 1u);
+	}
 	for (;;) {
-		if (threadIdx.x == 0) s->next = next;
+		if (threadIdx.x == 0) {
+			s->next = next;
+			if (next < count) {
+				s->item = reinterpret_cast<const Item*>(a.tables + header.items_at)[next / a.kv_heads];
+				s->kv_head = next % a.kv_heads;
+				next = atomicAdd(counter, 1u);
+			}
+		}
 		__syncthreads();
-		const unsigned i = s->next;
-		if (i >= count) return;
-		if (threadIdx.x == 0) next = atomicAdd(counter, 1u);
-		const Item item = reinterpret_cast<const Item*>(a.tables + header.items_at)[i / a.kv_heads];
-		const int kv_head = i % a.kv_heads;
+		if (s->next >= count) return;
+		const int queries = s->item.queries;
 		constexpr int most = most_queries<format, M>;
-		if (item.queries <= 8) attend<format, M, 1>(s, a, header, item, kv_head);
-		else if (item.queries <= 16) attend<format, M, 2>(s, a, header, item, kv_head);
-		else if (most < 64 || item.queries <= 32) attend<format, M, (most < 32 ? 2 : 4)>(s, a, header, item, kv_head);
-		else attend<format, M, (most < 64 ? 2 : 8)>(s, a, header, item, kv_head);
+		if (queries <= 8) attend<format, M, 1>(s);
+		else if (most == 16 || queries <= 16) attend<format, M, 2>(s);
+		else if (most == 32 || queries <= 32) attend<format, M, most < 32 ? 2 : 4>(s);
+		else attend<format, M, most < 64 ? 2 : 8>(s);
 		__syncthreads();
 	}
 }
