@@ -47,6 +47,11 @@ func TestForwardInCrowds(t *testing.T) {
 			m := loadModel(t, dev, name)
 			tokens := readReference(t, name).Prompt[:shared+steps]
 			want := newSession(t, dev, m, 256).run(tokens, func(int) bool { return true })
+			for p, row := range want {
+				if row[0] == row[1] && row[1] == row[2] {
+					t.Fatalf("position %d: the first logits are all %v: the device does nothing", p, row[0])
+				}
+			}
 			for _, crowd := range []int{1, 2, 3, 7, 9} {
 				layout := m.Config.KVLayout()
 				const own = (shared+steps)/kernels.BlockSize + 1 - shared/kernels.BlockSize
