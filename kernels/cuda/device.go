@@ -27,7 +27,6 @@ type device struct {
 
 	dense     denseState
 	attention attentionState
-	experts   expertState
 	sample    sampleState
 }
 

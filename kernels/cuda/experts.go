@@ -19,9 +19,6 @@ func (f *expertFunctions) load(l *loader) {
 	f.dispatch, f.combine = l.function("dispatch"), l.function("combine")
 }
 
-// expertState is empty: routings hold what they need.
-type expertState struct{}
-
 // mostExperts is how many experts a router can choose from: a lane of a warp has 64.
 const mostExperts = 2048
 
