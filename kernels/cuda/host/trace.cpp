@@ -1,6 +1,6 @@
 #include "trace.h"
 
-
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -12,8 +12,8 @@ namespace dp::host {
 
 namespace {
 
-// A launch with more memory is not written.
-constexpr size_t limit = size_t(64) << 20;
+// A launch with more memory is not written, the first of a kernel apart.
+constexpr size_t limit = size_t(8) << 20, first_limit = size_t(1) << 30;
 
 template <typename T>
 void put(void* file, const T& value) { fwrite(&value, sizeof value, 1, static_cast<FILE*>(file)); }
@@ -23,6 +23,13 @@ T take(FILE* file) {
 	T value{};
 	if (fread(&value, sizeof value, 1, file) != 1) fputs("a trace is cut off\n", stderr), exit(2);
 	return value;
+}
+
+// Of an allocation, what is not as it was filled is written, in pieces.
+constexpr size_t piece = 4096;
+
+bool untouched(const unsigned char* at, size_t bytes) {
+	return bytes == 0 || (at[0] == 0xff && memcmp(at, at + 1, bytes - 1) == 0);
 }
 
 }  // namespace
@@ -55,7 +62,14 @@ bool Trace::before(const Launch& launch) {
 	put(file, memory.allocations().size());
 	for (auto [at, bytes] : memory.allocations()) {
 		put(file, at), put(file, bytes);
-		fwrite(reinterpret_cast<void*>(at), bytes, 1, static_cast<FILE*>(file));
+		for (size_t i = 0; i < bytes; i += piece) {
+			auto from = reinterpret_cast<const unsigned char*>(at + i);
+			size_t n = std::min(piece, bytes - i);
+			if (untouched(from, n)) continue;
+			put(file, i);
+			fwrite(from, n, 1, static_cast<FILE*>(file));
+		}
+		put(file, bytes);
 	}
 	return true;
 }
@@ -83,7 +97,8 @@ bool replay(const char* path) {
 		auto at = take<uintptr_t>(file);
 		auto bytes = allocations[at] = take<size_t>(file);
 		if (!map({at, bytes})) return fprintf(stderr, "%s: no memory at %#zx\n", path, at), false;
-		if (bytes && fread(reinterpret_cast<void*>(at), bytes, 1, file) != 1) return fprintf(stderr, "%s: cut off\n", path), false;
+		for (size_t i; (i = take<size_t>(file)) < bytes;)
+			if (fread(reinterpret_cast<void*>(at + i), std::min(piece, bytes - i), 1, file) != 1) return fprintf(stderr, "%s: cut off\n", path), false;
 	}
 	run(launch);
 	auto want = take<uint64_t>(file);

@@ -2,6 +2,7 @@
 #include "../trace.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@ int main(int count, char** files) {
 	int failed = 0;
 	for (int i = 1; i < count; i++) {
 		pid_t child = fork();
-		if (child == 0) _exit(dp::host::replay(files[i]) ? 0 : 1);
+		if (child == 0) exit(dp::host::replay(files[i]) ? 0 : 1);  // a sanitizer has its say at exit
 		int status = 0;
 		waitpid(child, &status, 0);
 		if (status != 0) fprintf(stderr, "%s: failed\n", files[i]), failed++;
