@@ -43,9 +43,9 @@ uint64_t hash(const std::map<uintptr_t, size_t>& allocations) {
 
 bool Trace::before(const Launch& launch) {
 	static const char* folder = getenv("DEEPPRUNE_CUDA_TRACE");
-	if (!folder || memory.used > limit) return false;
+	if (!folder) return false;
 	unsigned n = ++launches[launch.kernel];
-	if (n & (n - 1)) return false;  // the first, second, fourth, eighth … of a kernel
+	if (n & (n - 1) || memory.used > (n == 1 ? first_limit : limit)) return false;  // the first, second, fourth, eighth … of a kernel
 	std::string path = folder + ("/" + std::string(launch.kernel->name)) + "-" + std::to_string(getpid()) + "-" + std::to_string(files++) + ".launch";
 	file = fopen(path.c_str(), "wb");
 	if (!file) return perror(path.c_str()), false;

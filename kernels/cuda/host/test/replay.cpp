@@ -8,6 +8,7 @@
 
 // Each file has a process of its own, since all have their memory at the same addresses.
 int main(int count, char** files) {
+	if (count < 2) return fputs("no launches\n", stderr), 2;
 	int failed = 0;
 	for (int i = 1; i < count; i++) {
 		pid_t child = fork();
