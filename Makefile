@@ -127,6 +127,16 @@ cuda-test: cuda-env cuda-host ## test the CUDA device on the processor, its conf
 	$(ON_HOST) go test -tags cuda -count 1 ./kernels/cuda/...
 	$(ON_HOST) DEEPPRUNE_TEST_DEVICE=cuda go test -tags cuda -count 1 -run '^Test(Forward|Embedded)' ./model
 
+# What the tests launch is written to a trace, and run again.
+HOST_MAKE = $(MAKE) --no-print-directory -C kernels/cuda/host BUILD=$(CURDIR)/build/cuda/host INCLUDE=$(CUDA_INCLUDE)
+
+.PHONY: cuda-sanitize
+cuda-sanitize: cuda-env cuda-host ## run launches of the CUDA device's tests under ThreadSanitizer and AddressSanitizer, a thread for every CUDA thread
+	$(HOST_MAKE) test barrier replays
+	rm -rf build/cuda/host/trace && mkdir -p build/cuda/host/trace
+	$(ON_HOST) DEEPPRUNE_CUDA_TRACE=$(CURDIR)/build/cuda/host/trace go test -tags cuda -count 1 ./kernels/cuda
+	$(HOST_MAKE) sanitize
+
 .PHONY: dist-cuda
 dist-cuda: cuda-env ## build dist/deepprune-cuda, one file that needs libc and NVIDIA's driver
 	. build/cuda/env && go build -tags cuda -trimpath -ldflags '-s -w' -o dist/deepprune-cuda ./cmd/deepprune
