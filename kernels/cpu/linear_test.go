@@ -89,15 +89,3 @@ func TestPrepare(t *testing.T) {
 		}
 	}
 }
-
-// TestBFloat16 rounds to the nearest, ties to even.
-func TestBFloat16(t *testing.T) {
-	for bits, want := range map[uint32]uint16{
-		0: 0, 0x3f800000: 0x3f80, 0x3f808000: 0x3f80, 0x3f808001: 0x3f81, 0x3f818000: 0x3f82,
-		0xbf807fff: 0xbf80, 0x7f7fffff: 0x7f80, 0xff800000: 0xff80, 0x7f800001: 0x7fc0,
-	} {
-		if got := bfloat16(math.Float32frombits(bits)); got != want {
-			t.Errorf("bfloat16(%#x) = %#x; want %#x", bits, got, want)
-		}
-	}
-}

@@ -111,13 +111,13 @@ func (m *matrix) pack(panel []uint32, lane int, row []float32) {
 		}
 	case kernels.BF16:
 		for k := 0; k < len(row); k += 2 {
-			panel[k/2*panelWidth+lane] = uint32(bfloat16(row[k])) | uint32(bfloat16(row[k+1]))<<16
+			panel[k/2*panelWidth+lane] = uint32(kernels.BFloat16(row[k])) | uint32(kernels.BFloat16(row[k+1]))<<16
 		}
 	case kernels.Int8:
 		for ; len(row) > 0; row = row[int8Group:] {
 			group := panel[:layouts[kernels.Int8].words]
 			panel = panel[len(group):]
-			scale := int8Scale(row[:int8Group])
+			scale := kernels.Int8Scale(row[:int8Group])
 			setScale(group[len(group)-scaleWords:], lane, scale)
 			for k := range int8Group / 4 {
 				group[k*panelWidth+lane] = int8Word(row[4*k:4*k+4], scale)
@@ -127,7 +127,7 @@ func (m *matrix) pack(panel []uint32, lane int, row []float32) {
 		for ; len(row) > 0; row = row[int4Group:] {
 			group := panel[:layouts[kernels.Int4].words]
 			panel = panel[len(group):]
-			scale := int4Scale(row[:int4Group])
+			scale := kernels.Int4Scale(row[:int4Group])
 			setScale(group[len(group)-scaleWords:], lane, scale)
 			for k := range int4Group / 8 {
 				group[k*panelWidth+lane] = int4Word(row[8*k:8*k+8], scale)

@@ -3,6 +3,8 @@ package cpu
 import (
 	"math"
 	"unsafe"
+
+	"deepprune/kernels"
 )
 
 // Weights are kept with a bias, so that their bytes are unsigned, and rows of x
@@ -22,15 +24,6 @@ func floats(x []uint32) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
-// bfloat16 rounds to the nearest bfloat16, ties to even.
-func bfloat16(x float32) uint16 {
-	bits := math.Float32bits(x)
-	if x != x {
-		return uint16(bits>>16) | 0x40 // stays a NaN
-	}
-	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
-}
-
 // widen is the value of a bfloat16.
 func widen(x uint16) float32 { return math.Float32frombits(uint32(x) << 16) }
 
@@ -45,63 +38,21 @@ func setScale(scales []uint32, lane int, scale float32) {
 	scales[lane/2] = scales[lane/2]&^(0xffff<<shift) | math.Float32bits(scale)>>16<<shift
 }
 
-// up is the nearest bfloat16 that is as far from zero as x, or further.
-func up(x float32) float32 {
-	return math.Float32frombits((math.Float32bits(x) + 0xffff) &^ 0xffff)
-}
-
-// int8Scale is the scale of a group of weights: the largest becomes 127 or a
-// little less, since the scale is rounded up. It is NaN if a weight is not finite.
-func int8Scale(group []float32) float32 {
-	var most float32
-	for _, w := range group {
-		if w = float32(math.Abs(float64(w))); w > most || w != w {
-			most = w
-		}
-	}
-	if !(most <= math.MaxFloat32) {
-		return float32(math.NaN())
-	}
-	return up(most / 127)
-}
-
 // int8Word is four weights in units of scale, biased.
 func int8Word(w []float32, scale float32) uint32 {
-	if !(scale > 0) {
-		return 0x81818181
-	}
 	word := uint32(0)
 	for i, v := range w[:4] {
-		word |= uint32(int8Bias+int32(math.RoundToEven(float64(v/scale)))) << (8 * i)
+		word |= uint32(int8Bias+kernels.Int8Of(v, scale)) << (8 * i)
 	}
 	return word
-}
-
-// int4Scale is the scale of a group of weights: the largest becomes -8, the one
-// end of the range that has no counterpart. It is NaN if a weight is not finite.
-func int4Scale(group []float32) float32 {
-	var most float32
-	for _, w := range group {
-		if math.Abs(float64(w)) > math.Abs(float64(most)) || w != w {
-			most = w
-		}
-	}
-	if !(math.Abs(float64(most)) <= math.MaxFloat32) {
-		return float32(math.NaN())
-	}
-	return up(most / -8)
 }
 
 // int4Word is eight weights in units of scale, biased: the first four in the low
 // halves of the bytes.
 func int4Word(w []float32, scale float32) uint32 {
-	if !(scale > 0 || scale < 0) {
-		return 0x99999999
-	}
 	word := uint32(0)
 	for i, v := range w[:8] {
-		q := min(int32(math.RoundToEven(float64(v/scale))), 7)
-		word |= uint32(int4Bias+q) << (i%4*8 + i/4*4)
+		word |= uint32(int4Bias+kernels.Int4Of(v, scale)) << (i%4*8 + i/4*4)
 	}
 	return word
 }
@@ -109,7 +60,7 @@ func int4Word(w []float32, scale float32) uint32 {
 // prepareBF16Go rounds a row to bfloat16, a number per word as a float32.
 func prepareBF16Go(dst []uint32, x []float32) {
 	for i, v := range x {
-		dst[i] = uint32(bfloat16(v)) << 16
+		dst[i] = uint32(kernels.BFloat16(v)) << 16
 	}
 	clear(dst[len(x):])
 }

@@ -299,7 +299,7 @@ func prepareBF16Vector(dst []uint32, x []float32) {
 	dst = dst[n/2:]
 	clear(dst)
 	for i, v := range x[n:] {
-		dst[i/2] |= uint32(bfloat16(v)) << (i % 2 * 16)
+		dst[i/2] |= uint32(kernels.BFloat16(v)) << (i % 2 * 16)
 	}
 }
 

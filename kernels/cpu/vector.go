@@ -166,7 +166,7 @@ func softmaxGo(scores []float32, sees []span, sums []partial) {
 
 func roundGo(dst []uint32, src []float32, scale float32) {
 	for i := range dst[:len(src)/2] {
-		dst[i] = uint32(bfloat16(src[2*i]*scale)) | uint32(bfloat16(src[2*i+1]*scale))<<16
+		dst[i] = uint32(kernels.BFloat16(src[2*i]*scale)) | uint32(kernels.BFloat16(src[2*i+1]*scale))<<16
 	}
 }
 

@@ -131,6 +131,11 @@ func (p *packing) run(fill func(i int, dst []float32)) {
 	group.Wait()
 }
 
+// putScale writes a scale, a bfloat16.
+func putScale(dst []byte, scale float32) {
+	binary.LittleEndian.PutUint16(dst, uint16(math.Float32bits(scale)>>16))
+}
+
 // pack writes a row of whole steps as output r of a tile.
 func (p *packing) pack(tile, r int, row []float32) {
 	l := &layouts[p.m.format]
@@ -146,21 +151,21 @@ func (p *packing) pack(tile, r int, row []float32) {
 		case kernels.BF16:
 			for k, v := range step {
 				at := k%8/4*512 + (r%8*4+k/8)*16 + (k%4/2*2+r/8)*4 + k%2*2
-				binary.LittleEndian.PutUint16(values[at:], bfloat16(v))
+				binary.LittleEndian.PutUint16(values[at:], kernels.BFloat16(v))
 			}
 		case kernels.Int8:
-			scale := int8Scale(step)
+			scale := kernels.Int8Scale(step)
 			putScale(scales[r%8*4+r/8*2:], scale)
 			for k, v := range step {
-				values[k/32*512+(r%8*4+k%32/8)*16+(k%8/4*2+r/8)*4+k%4] = byte(quotient(v, scale))
+				values[k/32*512+(r%8*4+k%32/8)*16+(k%8/4*2+r/8)*4+k%4] = byte(kernels.Int8Of(v, scale))
 			}
 		case kernels.Int4:
 			for unit := range 2 {
 				group := step[32*unit:][:32]
-				scale := int4Scale(group)
+				scale := kernels.Int4Scale(group)
 				putScale(scales[r%8*8+unit*4+r/8*2:], scale)
 				for k, v := range group {
-					q := min(quotient(v, scale), 7)
+					q := kernels.Int4Of(v, scale)
 					values[(r%8*4+k/8)*16+(unit*2+r/8)*4+k%4] |= byte(q) & 15 << (k % 8 / 4 * 4)
 				}
 			}
