@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 
 	"deepprune/kernels/cuda/driver"
@@ -25,13 +26,26 @@ func newLoader(ctx *driver.Context) (*loader, error) {
 		return nil, err
 	}
 	for _, i := range images {
-		m, err := ctx.Load(i.Code)
+		m, err := loadFirst(ctx, i.Code)
 		if err != nil {
 			return nil, fmt.Errorf("kernels of %s: %w", i.Name, err)
 		}
 		l.modules = append(l.modules, m)
 	}
 	return l, nil
+}
+
+// loadFirst loads the first form of an image that the driver takes: an older driver
+// does not know the code that a newer compiler made, but compiles PTX.
+func loadFirst(ctx *driver.Context, forms [][]byte) (m *driver.Module, err error) {
+	for _, code := range forms {
+		var refused error
+		if m, refused = ctx.Load(code); refused == nil {
+			return m, nil
+		}
+		err = errors.Join(err, refused)
+	}
+	return nil, err
 }
 
 // function finds a kernel.
