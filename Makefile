@@ -116,10 +116,11 @@ cuda-kernels-check: $(TOOLKIT_STAMP) ## check that kernels/cuda/src compiles and
 # libcuda.so.1 of the host runs the kernels on the processor.
 HOST_CUDA = $(CURDIR)/build/cuda/host/libcuda.so.1
 ON_HOST = . build/cuda/env && DEEPPRUNE_LIBCUDA=$(HOST_CUDA)
+HOST_MAKE = $(MAKE) --no-print-directory -C kernels/cuda/host BUILD=$(CURDIR)/build/cuda/host INCLUDE=$(CUDA_INCLUDE)
 
 .PHONY: cuda-host
 cuda-host: $(TOOLKIT_STAMP) ## build build/cuda/host/libcuda.so.1, a driver that runs the kernels on the processor (needs g++)
-	$(MAKE) --no-print-directory -C kernels/cuda/host BUILD=$(CURDIR)/build/cuda/host INCLUDE=$(CUDA_INCLUDE)
+	$(HOST_MAKE)
 
 .PHONY: cuda-test
 cuda-test: cuda-env cuda-host ## test the CUDA device on the processor, its conformance and the models on it
@@ -128,8 +129,6 @@ cuda-test: cuda-env cuda-host ## test the CUDA device on the processor, its conf
 	$(ON_HOST) DEEPPRUNE_TEST_DEVICE=cuda go test -tags cuda -count 1 -run '^Test(Forward|Embedded)' ./model
 
 # What the tests launch is written to a trace, and run again.
-HOST_MAKE = $(MAKE) --no-print-directory -C kernels/cuda/host BUILD=$(CURDIR)/build/cuda/host INCLUDE=$(CUDA_INCLUDE)
-
 .PHONY: cuda-sanitize
 cuda-sanitize: cuda-env cuda-host ## run launches of the CUDA device's tests under ThreadSanitizer and AddressSanitizer, a thread for every CUDA thread
 	$(HOST_MAKE) test barrier replays

@@ -86,8 +86,8 @@ func newJudgeRunner(dev kernels.Device, j *Judge, pool *kvcache.Pool, kv kernels
 // hasWork reports whether the step has judge rows. A nil runner has none.
 func (r *judgeRunner) hasWork() bool { return r != nil && len(r.work) > 0 }
 
-// besides reports whether the judge has a queue of its own. A nil runner has none.
-func (r *judgeRunner) besides() bool { return r != nil && r.queue != nil }
+// hasQueue reports whether the judge works beside the reasoner. A nil runner has none.
+func (r *judgeRunner) hasQueue() bool { return r != nil && r.queue != nil }
 
 // pairBytes bounds the KV memory that one pair at any of the checkpoints needs, of
 // traces of up to generated tokens. A word may be the last before the limit.

@@ -37,7 +37,7 @@ func (e *Engine) step() {
 	}
 	ev := Event{Kind: EventStep, Keeper: -1}
 	e.countMemory()
-	if e.judge.besides() {
+	if e.judge.hasQueue() {
 		e.judge.queue.Follow(e.dev) // blocks that either gave back may be the other's now
 	}
 	e.runReasoner(&ev)
@@ -112,7 +112,7 @@ func (e *Engine) runReasoner(ev *Event) {
 	}
 	e.batch.Plan()
 	logits := e.decoder.Forward(&e.batch, e.kv)
-	if e.judge.besides() && e.judge.hasWork() {
+	if e.judge.hasQueue() && e.judge.hasWork() {
 		e.judge.forward() // works while the reasoner does
 	}
 	e.answers()

@@ -67,8 +67,8 @@ func perplexity(t *testing.T, dev kernels.Device, m *Model) float64 {
 }
 
 // TestPerplexity bounds what a format of weights, or of keys and values, costs the
-// embedded reasoner. The teacher's own choices between ways to say a thing are in the figure, so that no
-// model of it comes to 1.
+// embedded reasoner. The teacher's own choices between ways to say a thing are in the
+// figure, so that no model of it comes to 1.
 func TestPerplexity(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a pass over 16,000 tokens for every format")

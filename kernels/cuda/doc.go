@@ -8,7 +8,8 @@
 // # Determinism
 //
 // A kernel computes a row in one order of operations, whatever else is in the batch:
-// no split of a sum depends on the number of rows, and no sum of floating-point numbers is made by atomics.
+// no split of a sum depends on the number of rows, and no sum of floating-point numbers
+// is made by atomics.
 //
 // # What changes from step to step
 //
