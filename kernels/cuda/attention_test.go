@@ -139,7 +139,7 @@ func TestAttentionCuts(t *testing.T) {
 		format      kernels.Format
 		dim, window int
 	}{
-		{kernels.BF16, 64, 0}, {kernels.BF16, 128, 600}, {kernels.BF16, 256, 0}, {kernels.Int8, 80, 300}, {kernels.F32, 144, 700},
+		{kernels.BF16, 64, 0}, {kernels.BF16, 128, 600}, {kernels.BF16, 256, 0}, {kernels.Int8, 80, 300}, {kernels.Int8, 256, 0}, {kernels.F32, 144, 700},
 	} {
 		w := newTraces(t, d, c.format, c.dim, c.window, seed)
 		b, rows := w.batch(w.parts)

@@ -4,17 +4,18 @@ package cuda
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	"deepprune/kernels"
 	"deepprune/kernels/kerneltest"
 )
 
-// open opens the GPU, or skips the test where there is none.
+// open opens the GPU, or skips the test where there is none, unless a driver was named.
 func open(t testing.TB) *device {
 	t.Helper()
 	d, err := Open(Options{})
-	if errors.Is(err, ErrNone) {
+	if errors.Is(err, ErrNone) && os.Getenv("DEEPPRUNE_LIBCUDA") == "" {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -121,4 +122,28 @@ func TestFailure(t *testing.T) {
 		}
 	}()
 	d.Read(x, 0, make([]float32, 1))
+}
+
+func TestMeasureLimits(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	before, _, err := d.Memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := MeasureLimits(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.CopyBytes <= 0 {
+		t.Errorf("a copy of %v bytes in a second", l.CopyBytes)
+	}
+	for _, format := range []kernels.Format{kernels.BF16, kernels.Int8, kernels.Int4} {
+		if l.Operations[format] <= 0 {
+			t.Errorf("%v: %v operations in a second", format, l.Operations[format])
+		}
+	}
+	if after, _, err := d.Memory(); err != nil || after != before {
+		t.Errorf("%d bytes free; want %d as before: %v", after, before, err)
+	}
 }

@@ -1,4 +1,5 @@
-// Stands before the toolkit's cuda.h in a build with -tags cuda.
+// Stands before the toolkit's cuda.h in a build with -tags cuda, and in that of the
+// driver without a GPU.
 //
 // gorgonia.org/cu is written for CUDA 12 and older. CUDA 13 gives five names that it
 // uses other arguments; drivers keep the old functions, so these are declared here.
@@ -6,6 +7,9 @@
 #define DEEPPRUNE_CUDA_H
 #include_next <cuda.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 #if CUDA_VERSION >= 13000
 #undef cuCtxCreate
 #define cuCtxCreate cuCtxCreate_v2
@@ -27,6 +31,9 @@ CUresult CUDAAPI cuGraphGetEdges(CUgraph graph, CUgraphNode *from, CUgraphNode *
 #undef cuEventElapsedTime
 CUresult CUDAAPI cuEventElapsedTime(float *ms, CUevent from, CUevent to);
 #endif
+#endif
+#ifdef __cplusplus
+}
 #endif
 
 #endif
