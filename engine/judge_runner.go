@@ -89,6 +89,14 @@ func (r *judgeRunner) hasWork() bool { return r != nil && len(r.work) > 0 }
 // hasQueue reports whether the judge works beside the reasoner. A nil runner has none.
 func (r *judgeRunner) hasQueue() bool { return r != nil && r.queue != nil }
 
+// follow has either queue go on when the other has done what it was told, where the
+// judge has one of its own.
+func (r *judgeRunner) follow(dev kernels.Device) {
+	if r.hasQueue() {
+		r.queue.Follow(dev)
+	}
+}
+
 // pairBytes bounds the KV memory that one pair at any of the checkpoints needs, of
 // traces of up to generated tokens. A word may be the last before the limit.
 func (r *judgeRunner) pairBytes(checkpoints []prune.Checkpoint, generated int) int64 {

@@ -37,9 +37,6 @@ func (e *Engine) step() {
 	}
 	ev := Event{Kind: EventStep, Keeper: -1}
 	e.countMemory()
-	if e.judge.hasQueue() {
-		e.judge.queue.Follow(e.dev) // blocks that either gave back may be the other's now
-	}
 	e.runReasoner(&ev)
 	e.runJudge(&ev)
 	e.report(ev)
@@ -68,8 +65,14 @@ func (e *Engine) dropStaleWork() {
 // copyBlocks makes the copies on write, those of work that was dropped included,
 // before either model runs: a block that was shared when it was reserved is read
 // here and may be written there, and what was copied for nothing may by now be
-// reserved for something else.
+// reserved for something else. The models' queues meet before, for blocks that either
+// gave back may be the other's now and blocks of the judge's are copied here, and
+// behind the copies.
 func (e *Engine) copyBlocks() {
+	e.judge.follow(e.dev)
+	if len(e.copies) == 0 && (e.judge == nil || len(e.judge.copies) == 0) {
+		return
+	}
 	for _, c := range e.copies {
 		e.dev.CopyBlock(e.kv, c.Dst, c.Src)
 	}
@@ -80,6 +83,7 @@ func (e *Engine) copyBlocks() {
 		}
 		r.copies = r.copies[:0]
 	}
+	e.judge.follow(e.dev)
 }
 
 // runReasoner runs the planned rows and takes in the sampled tokens.
