@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 
 	"deepprune/kernels"
@@ -102,6 +103,44 @@ func TestQueues(t *testing.T) {
 		if want := float32(2*((i+1)%3) + 1); got[0] != want {
 			t.Fatalf("turn %d: %v; want %v first", i, got, want)
 		}
+	}
+}
+
+// TestGraphOnOneThread takes a step down while the scheduler moves goroutines from
+// thread to thread: a capture has to end on the thread on which it began.
+func TestGraphOnOneThread(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	src, err := d.Upload([]float32{1, 2, 3}, 3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst, err := d.NewTensor(1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(b *kernels.Batch, _ kernels.KV) {
+		// Who is woken goes on where the other one runs, on any thread.
+		for range 200 {
+			woken := make(chan struct{})
+			go func() { woken <- struct{}{} }()
+			runtime.Gosched()
+			<-woken
+		}
+		d.Gather(dst, src, b.Logits)
+	}
+	for owner := range 10 {
+		for range 3 {
+			var b kernels.Batch
+			b.Add([]int32{0}, 0, []int32{0}, true)
+			b.Plan()
+			d.Step(owner, kernels.KV{}, 1, &b, run)
+		}
+	}
+	got := make([]float32, 1)
+	d.Read(dst, 0, got)
+	if d.graphs.off || got[0] != 1 {
+		t.Errorf("graphs are off: %v; row 0 is %v, want 1", d.graphs.off, got[0])
 	}
 }
 

@@ -10,6 +10,7 @@ import "C"
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -229,8 +230,10 @@ type Graph struct {
 }
 
 // BeginCapture has the stream take down what it is told from now on instead of doing
-// it. Nothing may be allocated or waited for meanwhile.
+// it. Nothing may be allocated or waited for meanwhile. The goroutine keeps its thread
+// until EndCapture, which has to be called on the same.
 func (s *Stream) BeginCapture() {
+	runtime.LockOSThread()
 	if s.c.err == nil {
 		s.check(C.dp_begin_capture(s.c.context, s.s), "beginning a graph")
 	}
@@ -238,6 +241,7 @@ func (s *Stream) BeginCapture() {
 
 // EndCapture makes a graph of what was taken down. It fails when the context has.
 func (s *Stream) EndCapture() (*Graph, error) {
+	defer runtime.UnlockOSThread()
 	g := &Graph{c: s.c}
 	r := C.dp_end_capture(s.c.context, s.s, &g.exec)
 	switch {

@@ -504,17 +504,20 @@ API cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned
 	return enqueue(s, std::move(o));
 }
 
-API cuStreamBeginCapture(CUstream s, CUstreamCaptureMode) {
+API cuStreamBeginCapture(CUstream s, CUstreamCaptureMode mode) {
 	Locked locked;
 	CHECK(s && !stream(s).capture, CUDA_ERROR_ILLEGAL_STATE);
 	stream(s).capture = std::make_unique<Graph>();
 	stream(s).invalid = false;
+	stream(s).capturing = mode == CU_STREAM_CAPTURE_MODE_RELAXED ? std::thread::id() : std::this_thread::get_id();
 	driver().captures++;
 	return CUDA_SUCCESS;
 }
 API cuStreamEndCapture(CUstream s, CUgraph* graph) {
 	Locked locked;
 	CHECK(stream(s).capture, CUDA_ERROR_ILLEGAL_STATE);
+	const std::thread::id by = stream(s).capturing;
+	CHECK(by == std::thread::id() || by == std::this_thread::get_id(), CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
 	driver().captures--;
 	auto captured = std::move(stream(s).capture);
 	*graph = nullptr;
@@ -551,6 +554,7 @@ static const std::map<int, std::pair<const char*, const char*>> errors = {
     {701, {"CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "too many resources requested for launch"}},
     {900, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
     {901, {"CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "operation failed due to a previous error during capture"}},
+    {908, {"CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD", "a capture was ended by another thread than began it"}},
 };
 API cuGetErrorString(CUresult code, const char** text) {
 	auto e = errors.find(code);

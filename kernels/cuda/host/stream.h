@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "block.h"
@@ -50,6 +51,7 @@ struct Stream {
 	bool blocking;
 	std::unique_ptr<Graph> capture;
 	bool invalid;  // what it captures
+	std::thread::id capturing = {};  // the thread that ends it; none: any
 };
 
 }  // namespace dp::host

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 
 static void want(CUresult got, CUresult wanted, int line) {
 	if (got != wanted) fprintf(stderr, "line %d: CUDA error %d; want %d\n", line, got, wanted), exit(1);
@@ -111,6 +112,7 @@ int main() {
 	OK(cuStreamBeginCapture(a, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
 	OK(cuMemcpyHtoDAsync(p, pinned, 4, a));
 	OK(run("add_one", 1, 32, 0, p, a));
+	std::thread([&] { WANT(cuStreamEndCapture(a, &graph), CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD); }).join();
 	OK(cuStreamEndCapture(a, &graph));
 	OK(cuGraphInstantiateWithFlags(&exec, graph, 0));
 	OK(cuGraphDestroy(graph));
