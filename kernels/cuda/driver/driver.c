@@ -130,8 +130,3 @@ CUresult dp_elapsed(CUcontext c, CUevent from, CUevent to, float *ms) {
 	ENTER(c);
 	return cuEventElapsedTime(ms, from, to);
 }
-
-CUresult dp_destroy_event(CUcontext c, CUevent e) {
-	ENTER(c);
-	return cuEventDestroy(e);
-}

@@ -34,7 +34,6 @@ CUresult dp_record(CUcontext c, CUstream s, CUevent e);
 CUresult dp_wait(CUcontext c, CUstream s, CUevent e);
 CUresult dp_wait_here(CUcontext c, CUevent e);
 CUresult dp_elapsed(CUcontext c, CUevent from, CUevent to, float *ms);
-CUresult dp_destroy_event(CUcontext c, CUevent e);
 
 // deepprune_cuda_load is in stub/libcuda.c.
 int deepprune_cuda_load(const char **why);

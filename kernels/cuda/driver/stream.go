@@ -87,9 +87,6 @@ func (a *Args) Int(v int) *Args { return a.add(uint64(uint32(int32(v)))) }
 // Int64 adds an int64.
 func (a *Args) Int64(v int64) *Args { return a.add(uint64(v)) }
 
-// Uint64 adds a uint64.
-func (a *Args) Uint64(v uint64) *Args { return a.add(v) }
-
 // Float adds a float32.
 func (a *Args) Float(v float32) *Args { return a.add(uint64(math.Float32bits(v))) }
 
