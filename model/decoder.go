@@ -142,6 +142,11 @@ func (d *Decoder) Forward(b *kernels.Batch, kv kernels.KV) kernels.Tensor {
 	if b.Rows() > d.maxRows || len(b.Logits) > d.maxLogits {
 		panic(fmt.Sprintf("model: batch of %d rows and %d logits; the decoder was made for %d and %d", b.Rows(), len(b.Logits), d.maxRows, d.maxLogits))
 	}
+	for _, p := range b.Positions {
+		if int(p) >= d.m.maxContext {
+			panic(fmt.Sprintf("model: position %d; %s has a context of %d", p, d.m.Name, d.m.maxContext))
+		}
+	}
 	if s, ok := d.m.device.(kernels.Stepper); ok {
 		s.Step(d, kv, min(d.maxRows, d.maxLogits), b, d.run)
 	} else {
