@@ -33,6 +33,8 @@ const (
 	// to linear_few.cu.
 	manyRows, manyTiles = 128, 8
 	manyBlocks          = 132
+	// mostBlocks is how many blocks a grid may have in its second and third dimension.
+	mostBlocks = 65_535
 )
 
 func (f *denseFunctions) load(l *loader) {
@@ -98,7 +100,7 @@ func (d *device) multiply(p product) {
 	columns := ceil(p.rows, 8)
 	values := d.reserve(&d.dense.values, int64(columns)*int64(m.steps)*512)
 	scales := d.reserve(&d.dense.scales, int64(columns)*int64(m.steps)*8*8)
-	d.stream.Launch(fn.round[m.format], [3]uint32{uint32(ceil(m.steps, 8)), uint32(columns), 1}, block, 0,
+	d.stream.Launch(fn.round[m.format], [3]uint32{uint32(columns), uint32(ceil(m.steps, 8)), 1}, block, 0,
 		d.args.Reset().Pointer(values).Pointer(scales).Pointer(p.x).Int(p.rows).Int(m.in).Int(m.steps).Int(columns))
 
 	each := ceil(p.rows, p.experts)
@@ -123,8 +125,9 @@ func (d *device) multiply(p product) {
 // strides is how many blocks share the rows of a weight, of so many rows at a time. The
 // rows of an expert are known to the device alone: its blocks walk over them.
 func (p *product) strides(rows int) int {
+	each := p.rows
 	if p.offsets != 0 {
-		return ceil(ceil(p.rows, p.experts), rows)
+		each = ceil(p.rows, p.experts)
 	}
-	return ceil(p.rows, rows)
+	return min(ceil(each, rows), mostBlocks)
 }

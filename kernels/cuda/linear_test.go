@@ -155,3 +155,26 @@ func must[T any](v T, err error) func(testing.TB) T {
 		return v
 	}
 }
+
+// TestSwiGLUOfManyRows has more rows than a grid has blocks in its second dimension, as
+// the entries of a mixture of experts soon are.
+func TestSwiGLUOfManyRows(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	const rows = mostBlocks + 2
+	data := make([]float32, 2*rows)
+	data[2*rows-2], data[2*rows-1] = 100, 3 // silu(100) is 100
+	gateUp, err := d.Upload(data, rows, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst, err := d.NewTensor(rows, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SwiGLU(dst, gateUp, rows)
+	got := make([]float32, 1)
+	if d.Read(dst, rows-1, got); got[0] != 300 {
+		t.Errorf("the last row is %v; want 300", got[0])
+	}
+}

@@ -58,5 +58,5 @@ func (d *device) gated(f driver.Function, dst, gateUp *tensor, rows int, paramet
 		args.Float(p)
 	}
 	const threads = 256
-	d.stream.Launch(f, [3]uint32{uint32(ceil(dst.cols, threads)), uint32(rows), 1}, [3]uint32{threads, 1, 1}, 0, args)
+	d.stream.Launch(f, [3]uint32{uint32(rows), uint32(ceil(dst.cols, threads)), 1}, [3]uint32{threads, 1, 1}, 0, args)
 }

@@ -33,8 +33,6 @@
 
 namespace dp {
 
-constexpr int max_slices = 8;
-
 // Operands is what a product reads, as the driver hands it over.
 struct Operands {
 	const uint4* x;          // rounded rows

@@ -49,20 +49,20 @@ struct Group {
 
 }  // namespace dp
 
-// A warp rounds a step (8 blockIdx.x + warp) of 8 rows (blockIdx.y); a lane reads its elements
+// A warp rounds a step (8 blockIdx.y + warp) of 8 rows (blockIdx.x); a lane reads its elements
 // of its row.
 
 KERNEL((256), round_bf16, (uint4* values, float*, const float* x, int rows, int in, int steps, int columns)) {
-	const int step = blockIdx.x * 8 + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.y * 8 + lane / 4;
+	const int step = blockIdx.y * 8 + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.x * 8 + lane / 4;
 	if (step >= steps || row >= rows) return;
 	float v[8];
 	dp::read8(v, x + (size_t)row * in, step * 32 + lane % 4 * 8, in);
-	values[((size_t)step * columns + blockIdx.y) * 32 + lane] =
+	values[((size_t)step * columns + blockIdx.x) * 32 + lane] =
 	    make_uint4(dp::pack_bf16(v[0], v[1]), dp::pack_bf16(v[2], v[3]), dp::pack_bf16(v[4], v[5]), dp::pack_bf16(v[6], v[7]));
 }
 
 KERNEL((256), round_int8, (uint4* values, float* scales, const float* x, int rows, int in, int steps, int columns)) {
-	const int step = blockIdx.x * 8 + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.y * 8 + lane / 4;
+	const int step = blockIdx.y * 8 + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.x * 8 + lane / 4;
 	if (step >= steps) return;
 	float v[8] = {}, w[8] = {};
 	if (row < rows) {
@@ -70,15 +70,15 @@ KERNEL((256), round_int8, (uint4* values, float* scales, const float* x, int row
 		dp::read8(w, x + (size_t)row * in, step * 64 + lane % 4 * 8 + 32, in);
 	}
 	const dp::Group group(dp::of_row(max(dp::largest(v), dp::largest(w))));
-	values[((size_t)step * columns + blockIdx.y) * 32 + lane] =
+	values[((size_t)step * columns + blockIdx.x) * 32 + lane] =
 	    make_uint4(group.four(v[0], v[1], v[2], v[3]), group.four(v[4], v[5], v[6], v[7]),
 	               group.four(w[0], w[1], w[2], w[3]), group.four(w[4], w[5], w[6], w[7]));
-	if (lane % 4 == 0) scales[((size_t)step * columns + blockIdx.y) * 8 + lane / 4] = group.scale;
+	if (lane % 4 == 0) scales[((size_t)step * columns + blockIdx.x) * 8 + lane / 4] = group.scale;
 }
 
 // Weights of Int4 are multiplied as 16 times themselves; the scales of the rows are a 16th.
 KERNEL((256), round_int4, (uint4* values, float* scales, const float* x, int rows, int in, int steps, int columns)) {
-	const int step = blockIdx.x * 8 + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.y * 8 + lane / 4;
+	const int step = blockIdx.y * 8 + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.x * 8 + lane / 4;
 	if (step >= steps) return;
 	float v[8] = {}, w[8] = {};
 	if (row < rows) {
@@ -86,10 +86,10 @@ KERNEL((256), round_int4, (uint4* values, float* scales, const float* x, int row
 		dp::read8(w, x + (size_t)row * in, step * 64 + lane % 4 * 8 + 32, in);
 	}
 	const dp::Group first(dp::of_row(dp::largest(v))), second(dp::of_row(dp::largest(w)));
-	values[((size_t)step * columns + blockIdx.y) * 32 + lane] =
+	values[((size_t)step * columns + blockIdx.x) * 32 + lane] =
 	    make_uint4(first.four(v[0], v[1], v[2], v[3]), first.four(v[4], v[5], v[6], v[7]),
 	               second.four(w[0], w[1], w[2], w[3]), second.four(w[4], w[5], w[6], w[7]));
 	if (lane % 4 == 0)
-		reinterpret_cast<float2*>(scales)[((size_t)step * columns + blockIdx.y) * 8 + lane / 4] =
+		reinterpret_cast<float2*>(scales)[((size_t)step * columns + blockIdx.x) * 8 + lane / 4] =
 		    make_float2(__fmul_rn(first.scale, 0.0625f), __fmul_rn(second.scale, 0.0625f));
 }
