@@ -24,7 +24,7 @@ const mostExperts = 2048
 
 // routeShared is the shared memory in bytes that a row's scores, their ranks, and sums of
 // groups need.
-func routeShared(experts int) int { return (2*experts + experts/2) * 8 }
+func routeShared(experts, groups int) int { return (2*experts + groups) * 8 }
 
 // routing is the entries of a batch, which the device alone knows:
 //
@@ -99,7 +99,7 @@ func (d *device) Route(r kernels.Routing, logits kernels.Tensor, spec *kernels.R
 		slots = d.step.slots.at
 	}
 	const threads = 256
-	shared := routeShared(to.experts)
+	shared := routeShared(to.experts, groups)
 	warps := max(1, min(4, (48<<10)/shared))
 	d.stream.Launch(d.fn.experts.route, [3]uint32{uint32((rows + warps - 1) / warps), 1, 1}, [3]uint32{uint32(32 * warps), 1, 1}, uint32(warps*shared),
 		d.args.Reset().Pointer(to.chose).Pointer(to.weight).Pointer(from.at).Pointer(pointer(spec.Bias)).Pointer(slots).
