@@ -120,8 +120,8 @@ func (d *device) plan(p *attentionPlan, b *kernels.Batch) {
 	if d.attention.counter.bytes == 0 {
 		d.stream.Zero(d.reserve(&d.attention.counter, 16), 16)
 	}
-	d.copyIn(d.reserve(&p.onDevice.headers, int64(4*len(p.headers))), bytesOf(p.headers))
-	d.copyIn(d.reserve(&p.onDevice.tables, int64(4*len(p.tables))), bytesOf(p.tables))
+	upload(d, &p.onDevice.headers, p.headers)
+	upload(d, &p.onDevice.tables, p.tables)
 }
 
 // isDecode reports whether every run has one row.
@@ -198,7 +198,7 @@ func (d *device) Attention(dst, qkv kernels.Tensor, spec *kernels.AttentionSpec,
 
 		a = d.args.Reset().Pointer(to.at).Pointer(s.outs.at).Pointer(s.sums.at).Pointer(pointer(spec.Sinks)).
 			Pointer(p.onDevice.headers.at).Int(round).Pointer(p.onDevice.tables.at).Pointer(s.counter.at).Int(spec.Heads).Int(spec.HeadDim)
-		blocks := min((b.Rows()*spec.Heads+threads/32-1)/(threads/32), 16*d.info.SMs)
+		blocks := min(ceil(b.Rows()*spec.Heads, threads/32), 16*d.info.SMs)
 		d.stream.Launch(d.fn.attention.merge[size], [3]uint32{uint32(blocks), 1, 1}, [3]uint32{threads, 1, 1}, 0, a)
 	}
 }

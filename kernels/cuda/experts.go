@@ -101,7 +101,7 @@ func (d *device) Route(r kernels.Routing, logits kernels.Tensor, spec *kernels.R
 	const threads = 256
 	shared := routeShared(to.experts, groups)
 	warps := max(1, min(4, (48<<10)/shared))
-	d.stream.Launch(d.fn.experts.route, [3]uint32{uint32((rows + warps - 1) / warps), 1, 1}, [3]uint32{uint32(32 * warps), 1, 1}, uint32(warps*shared),
+	d.stream.Launch(d.fn.experts.route, [3]uint32{uint32(ceil(rows, warps)), 1, 1}, [3]uint32{uint32(32 * warps), 1, 1}, uint32(warps*shared),
 		d.args.Reset().Pointer(to.chose).Pointer(to.weight).Pointer(from.at).Pointer(pointer(spec.Bias)).Pointer(slots).
 			Int(to.experts).Int(to.chosen).Int(does).Float(spec.Scale).Int(groups).Int(spec.ChosenGroups).Int(rows))
 	d.stream.Launch(d.fn.experts.order, [3]uint32{uint32(to.experts), 1, 1}, [3]uint32{threads, 1, 1}, 0,
@@ -138,6 +138,6 @@ func (d *device) Combine(dst, x kernels.Tensor, r kernels.Routing, add bool) {
 		adds = 1
 	}
 	const threads = 256
-	d.stream.Launch(d.fn.experts.combine, [3]uint32{uint32(routes.rows), uint32((to.cols + threads - 1) / threads), 1}, [3]uint32{threads, 1, 1}, 0,
+	d.stream.Launch(d.fn.experts.combine, [3]uint32{uint32(routes.rows), uint32(ceil(to.cols, threads)), 1}, [3]uint32{threads, 1, 1}, 0,
 		d.args.Reset().Pointer(to.at).Pointer(from.at).Pointer(routes.place).Pointer(routes.weight).Int(routes.chosen).Int(to.cols).Int(adds))
 }

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 
 	"deepprune/kernels"
@@ -25,8 +26,9 @@ const (
 )
 
 // MeasureLimits measures a device of Open, which has nothing queued.
-func MeasureLimits(dev kernels.Device) (Limits, error) {
-	d, l := dev.(*device), Limits{Operations: make(map[kernels.Format]float64)}
+func MeasureLimits(dev kernels.Device) (l Limits, err error) {
+	d := dev.(*device)
+	l.Operations = make(map[kernels.Format]float64)
 	clock, err := newStopwatch(d)
 	if err != nil {
 		return l, err
@@ -35,6 +37,7 @@ func MeasureLimits(dev kernels.Device) (Limits, error) {
 	if err != nil {
 		return l, fmt.Errorf("cuda: limits: %w", err)
 	}
+	defer func() { err = errors.Join(err, d.ctx.Release(memory)) }()
 	seconds, n, err := clock.longEnough(func(n int) {
 		for range n {
 			d.stream.Copy(memory, memory+probeCopy, probeCopy)
@@ -65,7 +68,7 @@ func MeasureLimits(dev kernels.Device) (Limits, error) {
 			l.Operations[format] = float64(n*blocks*warps*peakProducts*2*16*8*p.k) / seconds
 		}
 	}
-	return l, d.ctx.Release(memory)
+	return l, nil
 }
 
 // stopwatch takes the time on the device.

@@ -60,15 +60,3 @@ func (l *loader) function(name string) driver.Function {
 	}
 	return driver.Function{}
 }
-
-// shared finds a kernel that is launched with so many bytes of dynamic shared memory,
-// at most.
-func (l *loader) shared(name string, bytes int) driver.Function {
-	f := l.function(name)
-	if l.err == nil {
-		if err := l.ctx.SetShared(f, bytes); err != nil {
-			l.err = fmt.Errorf("kernel %s: %w", name, err)
-		}
-	}
-	return f
-}

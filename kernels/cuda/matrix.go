@@ -70,9 +70,6 @@ func (m *matrix) Bytes() int64 {
 // blocks is the number of steps of all tiles.
 func (m *matrix) blocks() int64 { return int64(ceil(m.tiles, 8)) * 8 * int64(m.steps) }
 
-// ceil is n/d rounded up.
-func ceil(n, d int) int { return (n + d - 1) / d }
-
 // packBytes is how much of a weight is packed at a time.
 const packBytes = 16 << 20
 

@@ -48,6 +48,6 @@ func (d *device) RotaryWriteKV(qkv kernels.Tensor, spec *kernels.RotarySpec, kv 
 	kvArgs(a, &kv, layer).Int(spec.Heads).Int(spec.KVHeads).Int(spec.HeadDim)
 	const warps = 4
 	heads := spec.Heads + 2*spec.KVHeads
-	d.stream.Launch(d.fn.attention.rotary[kv.Format], [3]uint32{uint32(b.Rows()), uint32((heads + warps - 1) / warps), 1},
+	d.stream.Launch(d.fn.attention.rotary[kv.Format], [3]uint32{uint32(b.Rows()), uint32(ceil(heads, warps)), 1},
 		[3]uint32{32 * warps, 1, 1}, 0, a)
 }

@@ -122,11 +122,6 @@ func (d *device) Sample(logits kernels.Tensor, params []kernels.SampleParams, ou
 	}
 }
 
-// upload copies data to the device.
-func upload[T any](d *device, b *buffer, data []T) {
-	d.copyIn(d.reserve(b, int64(len(bytesOf(data)))), bytesOf(data))
-}
-
 // fetch waits for the device and copies memory that lies side by side there.
 func (d *device) fetch(at driver.Pointer, parts ...[]byte) {
 	have := d.result[:0]
@@ -247,7 +242,7 @@ func (d *device) sampleRun(t *tensor, run sampleRun) {
 			d.args.Reset().Pointer(s.adjusted.at).Pointer(adjustments).Pointer(s.words.at).Int(t.cols))
 	}
 	const piecesPerBlock = threads / 32
-	d.stream.Launch(f.pieces, [3]uint32{uint32((pieces + piecesPerBlock - 1) / piecesPerBlock), uint32(run.rows), 1}, [3]uint32{threads, 1, 1}, 0,
+	d.stream.Launch(f.pieces, [3]uint32{uint32(ceil(pieces, piecesPerBlock)), uint32(run.rows), 1}, [3]uint32{threads, 1, 1}, 0,
 		d.args.Reset().Pointer(s.pieces.at).Pointer(logits).Pointer(s.adjusted.at).Pointer(rows).Int(t.cols))
 	results := at(&s.made, d.sample.results, run.row)
 	likely := at(&s.made, d.sample.results, len(d.sample.results))

@@ -192,7 +192,7 @@ func (w *attentionWork) add(i int32) {
 	}
 	queries := rows * int32(w.shape.group)
 	// Tiles of about equal size, in whole columns of the tensor cores' products.
-	size := ceilDiv(ceilDiv(queries, w.tiles(rows)), 8) * 8
+	size := ceil(ceil(queries, w.tiles(rows)), 8) * 8
 	for it.first = 0; it.first < queries; it.first += size {
 		it.queries = min(size, queries-it.first)
 		w.items = append(w.items, it)
@@ -224,11 +224,11 @@ func (w *attentionWork) largestFirst() {
 // cost is about proportional to the time of an item: what is read of a partition,
 // and what is computed for each eight queries.
 func (w *attentionWork) cost(it *item, partitions int32) int32 {
-	return partitions * (3 + ceilDiv(it.queries, 8))
+	return partitions * (3 + ceil(it.queries, 8))
 }
 
 func (w *attentionWork) tiles(rows int32) int32 {
-	return ceilDiv(rows*int32(w.shape.group), int32(w.shape.queries))
+	return ceil(rows*int32(w.shape.group), int32(w.shape.queries))
 }
 
 // statesOf is the number of states that a row has of a piece that it reads.
@@ -354,7 +354,8 @@ func (w *attentionWork) appendTables(headers, to []int32) ([]int32, []int32) {
 	return headers, append(to, w.splits...)
 }
 
-func ceilDiv(n, d int32) int32 { return (n + d - 1) / d }
+// ceil is n/d rounded up.
+func ceil[T int | int32](n, d T) T { return (n + d - 1) / d }
 
 // resize returns a slice of n elements, in the memory of s if it has enough.
 func resize[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }

@@ -93,12 +93,17 @@ func (d *device) reserve(b *buffer, bytes int64) driver.Pointer {
 	return at
 }
 
-// put copies data into a table and returns where it is on the device. In a step that
-// has been staged the table of data is filled already.
-func put[T any](d *device, b *buffer, data []T) driver.Pointer {
+// upload copies data into a buffer and returns where it is on the device.
+func upload[T any](d *device, b *buffer, data []T) driver.Pointer {
 	at := d.reserve(b, int64(len(bytesOf(data))))
-	if !d.step.staged {
-		d.copyIn(at, bytesOf(data))
-	}
+	d.copyIn(at, bytesOf(data))
 	return at
+}
+
+// put is upload into a table of a step. In one that has been staged it is filled already.
+func put[T any](d *device, b *buffer, data []T) driver.Pointer {
+	if d.step.staged {
+		return d.reserve(b, int64(len(bytesOf(data))))
+	}
+	return upload(d, b, data)
 }

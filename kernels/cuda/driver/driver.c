@@ -101,11 +101,6 @@ CUresult dp_free_pinned(CUcontext c, void *at) {
 	return cuMemFreeHost(at);
 }
 
-CUresult dp_set_shared(CUcontext c, CUfunction f, uint32_t bytes) {
-	ENTER(c);
-	return cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, (int)bytes);
-}
-
 CUresult dp_event(CUcontext c, CUevent *e, int timed) {
 	ENTER(c);
 	return cuEventCreate(e, timed ? CU_EVENT_DEFAULT : CU_EVENT_DISABLE_TIMING);

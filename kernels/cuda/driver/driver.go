@@ -46,12 +46,11 @@ type Pointer uintptr
 
 // Info describes a GPU.
 type Info struct {
-	Name           string
-	Major, Minor   int   // compute capability
-	SMs            int   // streaming multiprocessors
-	SharedPerBlock int   // bytes of shared memory that a block may ask for
-	Memory         int64 // bytes
-	Driver         int   // the CUDA version that the driver is made for: 13000 is 13.0
+	Name         string
+	Major, Minor int   // compute capability
+	SMs          int   // streaming multiprocessors
+	Memory       int64 // bytes
+	Driver       int   // the CUDA version that the driver is made for: 13000 is 13.0
 }
 
 // Version is the driver's CUDA version as people write it.
@@ -125,7 +124,6 @@ func describe(ordinal int) (cu.Device, Info, error) {
 		{cu.ComputeCapabilityMajor, &info.Major},
 		{cu.ComputeCapabilityMinor, &info.Minor},
 		{cu.MultiprocessorCount, &info.SMs},
-		{C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, &info.SharedPerBlock},
 	} {
 		if *a.value, err = device.Attribute(a.attribute); err != nil {
 			return 0, Info{}, fmt.Errorf("driver: attribute %d of device %d: %w", a.attribute, ordinal, err)

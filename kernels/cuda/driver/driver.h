@@ -28,7 +28,6 @@ CUresult dp_run_graph(CUcontext c, CUstream s, CUgraphExec exec);
 CUresult dp_destroy_graph(CUcontext c, CUgraphExec exec);
 CUresult dp_pinned(CUcontext c, size_t bytes, void **at);
 CUresult dp_free_pinned(CUcontext c, void *at);
-CUresult dp_set_shared(CUcontext c, CUfunction f, uint32_t bytes);
 CUresult dp_event(CUcontext c, CUevent *e, int timed);
 CUresult dp_record(CUcontext c, CUstream s, CUevent e);
 CUresult dp_wait(CUcontext c, CUstream s, CUevent e);

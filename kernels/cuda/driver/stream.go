@@ -51,15 +51,6 @@ func (m *Module) Function(name string) (f Function, ok bool) {
 	return Function{*(*C.CUfunction)(unsafe.Pointer(&found))}, true
 }
 
-// SetShared allows launches of f to ask for so many bytes of shared memory, needed
-// above 48 KiB.
-func (c *Context) SetShared(f Function, bytes int) error {
-	if r := C.dp_set_shared(c.context, f.f, C.uint32_t(bytes)); r != C.CUDA_SUCCESS {
-		return fmt.Errorf("driver: allowing %d bytes of shared memory: %w", bytes, failure(r))
-	}
-	return nil
-}
-
 // Args is the arguments of a launch, in the order of the kernel's parameters. It is
 // reused: a launch copies them.
 //
